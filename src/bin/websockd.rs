@@ -1,0 +1,3 @@
+//! `websockd`: any Unix program as a WebSocket service.
+
+fn main() {}

@@ -1,0 +1,97 @@
+//! What the operator asked for, checked: the command line's outcome and the daemon's only input.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::handshake::server::Policy;
+use crate::record::Record;
+
+/// All that a listener and its sessions need to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where connections come from.
+    pub source: Source,
+    /// What runs for each client.
+    pub program: Program,
+    /// How messages look to the service.
+    pub record: Record,
+    /// What becomes of service output in a text record that is not UTF-8.
+    pub invalid_utf8: InvalidUtf8,
+    /// Where the service's standard error goes.
+    pub stderr: ServiceStderr,
+    /// Who may connect, under which host names, with which subprotocols.
+    pub policy: Policy,
+    /// Variables added to the service's environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// Names of the inherited variables the service keeps; `None`: all.
+    pub pass_env: Option<Vec<OsString>>,
+    /// The service's working directory; `None`: ours.
+    pub chdir: Option<PathBuf>,
+    /// Whether a plain GET is answered with the console page.
+    pub console: bool,
+    /// EOF to SIGTERM, and SIGTERM to SIGKILL.
+    pub grace: Duration,
+    /// Bytes an inbound message may have; `None`: any number.
+    pub max_message: Option<u64>,
+    /// From accept to the complete request.
+    pub handshake_timeout: Duration,
+    /// Without a message either way; `None`: for ever.
+    pub idle_timeout: Option<Duration>,
+    /// Without progress towards a client that does not read; `None`: for ever.
+    pub write_timeout: Option<Duration>,
+    /// Between pings to an idle client, which is dropped after two; `None`: no pings.
+    pub ping: Option<Duration>,
+    /// Sessions at a time; `None`: any number.
+    pub max_clients: Option<usize>,
+}
+
+/// Where connections come from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// No listening option was given: descriptor 0 if it is a socket, else the default addresses.
+    Auto {
+        /// The port to listen on if it comes to that.
+        port: u16,
+    },
+    /// `--inetd`: descriptor 0 is the client.
+    Inetd,
+    /// `--address`, `--port`: these, and nothing else.
+    Listen {
+        /// As given: names or literal addresses; `*` is all of both families. Never empty.
+        addresses: Vec<String>,
+        /// 0: one the kernel chooses, the same for all addresses.
+        port: u16,
+    },
+}
+
+/// What runs for each client, looked up at start.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Program {
+    /// The file, found by PATH if the name has no slash. Absolute, so that `--chdir` does not move it.
+    pub path: PathBuf,
+    /// Its name as typed, then its arguments.
+    pub argv: Vec<OsString>,
+}
+
+/// What becomes of service output that is not UTF-8 where text is due.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum InvalidUtf8 {
+    /// U+FFFD stands for what is wrong.
+    #[default]
+    Replace,
+    /// The session closes with 1007.
+    Close,
+}
+
+/// Where the service's standard error goes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ServiceStderr {
+    /// Each line becomes a line of the log.
+    #[default]
+    Log,
+    /// Wherever ours goes.
+    Inherit,
+    /// `/dev/null`.
+    Null,
+}
