@@ -7,6 +7,7 @@
 //! The queue is a linked list of nodes. A node holds many small frames, or a part of none: it always
 //! ends where a frame (or record) ends, so that a control frame can be put between two nodes.
 
+use std::borrow::Cow;
 use std::collections::LinkedList;
 use std::io::IoSlice;
 
@@ -20,51 +21,57 @@ const MAX_SLICES: usize = 64;
 /// The least a node holds before the next one is begun: the grain in which control frames overtake.
 const NODE_LEN: usize = 4096;
 
-#[derive(Clone, Copy, Debug)]
-enum Piece<'a> {
-    /// This many bytes of the scratch memory, following those of the piece before.
-    Copied(usize),
-    Lent(&'a [u8]),
-}
+/// Scratch memory beyond this is given back before the next batch.
+const MAX_SCRATCH_LEN: usize = 256 * 1024;
 
 /// The outcome of one step: short pieces copied together, long ones lent, in order.
 #[derive(Debug)]
 pub struct Batch<'a, 's> {
     scratch: &'s mut Vec<u8>,
-    pieces: Vec<Piece<'a>>,
-    len: usize,
+    /// What was not copied, each with the length of `scratch` when it was added.
+    aside: Vec<(usize, Cow<'a, [u8]>)>,
+    aside_len: usize,
     /// Ends of frames, as offsets, at least `NODE_LEN` apart.
     ends: Vec<usize>,
+    last_end: usize,
 }
 
 impl<'a, 's> Batch<'a, 's> {
-    /// An empty batch that copies into `scratch`, which is cleared and keeps its capacity.
+    /// An empty batch that copies into `scratch`, which is cleared and keeps its capacity up to 256 KiB.
     pub fn new(scratch: &'s mut Vec<u8>) -> Self {
         scratch.clear();
+        scratch.shrink_to(MAX_SCRATCH_LEN);
         Self {
             scratch,
-            pieces: Vec::new(),
-            len: 0,
+            aside: Vec::new(),
+            aside_len: 0,
             ends: Vec::new(),
+            last_end: 0,
         }
     }
 
     /// Adds bytes that do not outlive the call. Copies them once.
+    #[inline]
     pub fn copy(&mut self, bytes: &[u8]) {
-        if bytes.is_empty() {
-            return;
-        }
         self.scratch.extend_from_slice(bytes);
-        self.note_copied(bytes.len());
     }
 
     /// Adds bytes that live as long as the batch; copies them only where that is cheaper.
+    #[inline]
     pub fn lend(&mut self, bytes: &'a [u8]) {
         if bytes.len() < LEND_FROM {
             self.copy(bytes);
         } else {
-            self.pieces.push(Piece::Lent(bytes));
-            self.len += bytes.len();
+            self.put_aside(Cow::Borrowed(bytes));
+        }
+    }
+
+    /// Adds bytes that nobody else needs; their memory goes with the batch.
+    pub fn give(&mut self, bytes: Vec<u8>) {
+        if bytes.len() < LEND_FROM {
+            self.copy(&bytes);
+        } else {
+            self.put_aside(Cow::Owned(bytes));
         }
     }
 
@@ -76,78 +83,90 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// Says that a frame or record ends here: what comes next may be overtaken.
+    #[inline]
     pub fn end_frame(&mut self) {
-        if self.len - self.ends.last().copied().unwrap_or(0) >= NODE_LEN {
-            self.ends.push(self.len);
+        let len = self.len();
+        if len - self.last_end >= NODE_LEN {
+            self.ends.push(len);
+            self.last_end = len;
         }
     }
 
     /// How many bytes the batch holds.
+    #[inline]
     pub fn len(&self) -> usize {
-        self.len
+        self.scratch.len() + self.aside_len
     }
 
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// Whether it is time to write: one `writev` takes no more slices.
+    #[inline]
     pub fn is_full(&self) -> bool {
-        // The next step adds at most two copied pieces and two lent ones.
-        self.pieces.len() + 4 > MAX_SLICES
+        // The next step puts at most two pieces aside, and copied ones stand around each.
+        2 * (self.aside.len() + 2) + 1 > MAX_SLICES
     }
 
     /// The bytes from offset `from` on, for `writev`.
     pub fn slices(&self, from: usize) -> Vec<IoSlice<'_>> {
-        let mut slices = Vec::with_capacity(self.pieces.len());
+        let mut slices = Vec::with_capacity(2 * self.aside.len() + 1);
         self.for_each_from(from, |bytes| slices.push(IoSlice::new(bytes)));
         slices
     }
 
-    fn note_copied(&mut self, count: usize) {
-        match self.pieces.last_mut() {
-            Some(Piece::Copied(len)) => *len += count,
-            _ => self.pieces.push(Piece::Copied(count)),
-        }
-        self.len += count;
+    fn put_aside(&mut self, bytes: Cow<'a, [u8]>) {
+        self.aside_len += bytes.len();
+        self.aside.push((self.scratch.len(), bytes));
     }
 
+    /// Calls `each` with every piece that has bytes at or after `from`, in order, never with an empty one.
     fn for_each_from<'b>(&'b self, from: usize, mut each: impl FnMut(&'b [u8])) {
         let mut skip = from;
-        let mut scratch: &'b [u8] = self.scratch;
-        for piece in &self.pieces {
-            let bytes = match *piece {
-                Piece::Lent(bytes) => bytes,
-                Piece::Copied(len) => {
-                    let (bytes, rest) = scratch.split_at_checked(len).unwrap_or((scratch, &[]));
-                    scratch = rest;
-                    bytes
-                }
-            };
-            match bytes.get(skip..) {
-                Some(rest) if !rest.is_empty() => {
-                    each(rest);
-                    skip = 0;
-                }
-                _ => skip -= bytes.len(),
+        let mut visit = |bytes: &'b [u8]| match bytes.get(skip..) {
+            Some(rest) if !rest.is_empty() => {
+                each(rest);
+                skip = 0;
             }
+            _ => skip -= bytes.len(),
+        };
+        let mut copied = 0;
+        for (at, bytes) in &self.aside {
+            visit(self.scratch.get(copied..*at).unwrap_or_default());
+            visit(bytes);
+            copied = *at;
         }
+        visit(self.scratch.get(copied..).unwrap_or_default());
     }
+}
+
+/// What a node's last byte ends, which decides what may come next to it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    /// Nothing: the rest of the frame is to be appended.
+    Open,
+    /// A data frame or record; more of them may be appended.
+    Data,
+    /// A control frame, alone in its node.
+    Control,
 }
 
 #[derive(Debug)]
 struct Node {
     bytes: Vec<u8>,
-    /// `written <= bytes.len()`.
+    /// `written < bytes.len()`.
     written: usize,
-    /// Whether its last byte ends a frame: only then may a later push be appended or overtaken.
-    is_closed: bool,
+    /// Whether a part of the first frame has left: then nothing may come before this node.
+    is_begun: bool,
+    end: End,
 }
 
 /// Frames or records waiting in one direction.
 #[derive(Debug, Default)]
 pub struct Queue {
+    /// None of them empty.
     nodes: LinkedList<Node>,
     len: usize,
 }
@@ -168,9 +187,12 @@ impl Queue {
         self.len == 0
     }
 
-    /// Takes over what the kernel did not take of a batch: its bytes from offset `from` on. Copies
-    /// them once.
+    /// Takes over what the kernel did not take of a batch: its bytes from offset `from` on, which is not
+    /// zero only if the queue is empty. Copies them once.
+    ///
+    /// The batch ends with a whole frame wherever [`overtake`](Self::overtake) is used.
     pub fn push(&mut self, batch: &Batch<'_, '_>, from: usize) {
+        let is_begun = from > 0 && self.is_empty();
         let mut ends = batch.ends.iter().copied().filter(|end| *end > from);
         let mut end = ends.next();
         let mut at = from;
@@ -187,48 +209,60 @@ impl Queue {
                 }
             }
         });
-        // A batch ends with a frame: its maker only writes whole ones.
         self.close_node();
+        if let Some(node) = self.nodes.front_mut().filter(|_| is_begun) {
+            node.is_begun = true;
+        }
     }
 
-    /// The bytes to write next; empty if none wait.
+    /// The bytes to write next, at most as many slices as one `writev` takes; none if nothing waits.
+    pub fn slices(&self) -> Vec<IoSlice<'_>> {
+        let nodes = self.nodes.iter().take(MAX_SLICES);
+        nodes
+            .filter_map(|node| node.bytes.get(node.written..))
+            .map(IoSlice::new)
+            .collect()
+    }
+
+    /// The bytes of the first node; empty if nothing waits.
     pub fn front(&self) -> &[u8] {
         self.nodes.front().map_or(&[], |node| {
             node.bytes.get(node.written..).unwrap_or_default()
         })
     }
 
-    /// Forgets `count` bytes of [`front`](Self::front): the kernel has them.
+    /// Forgets the first `count` bytes: the kernel has them. Frees every node that is done.
     pub fn advance(&mut self, count: usize) {
-        let Some(node) = self.nodes.front_mut() else {
-            return;
-        };
-        let count = count.min(node.bytes.len() - node.written);
-        node.written += count;
+        let mut count = count.min(self.len);
         self.len -= count;
-        if node.written == node.bytes.len() {
-            self.nodes.pop_front();
+        while let Some(node) = self.nodes.front_mut().filter(|_| count > 0) {
+            let now = count.min(node.bytes.len() - node.written);
+            count -= now;
+            node.written += now;
+            node.is_begun = true;
+            if node.written == node.bytes.len() {
+                self.nodes.pop_front();
+            }
         }
     }
 
-    /// Puts a control frame before the first frame that has not begun to leave (RFC 6455 5.5: control
-    /// frames may be injected between frames).
+    /// Puts a control frame before the first data frame that has not begun to leave, and after the control
+    /// frames that wait already (RFC 6455 5.5: control frames may be injected between frames).
     pub fn overtake(&mut self, frame: &[u8]) {
-        let begun = self
-            .nodes
-            .front()
-            .is_some_and(|node| node.written > 0)
-            .then(|| self.nodes.pop_front())
-            .flatten();
-        self.nodes.push_front(Node {
+        if frame.is_empty() {
+            return;
+        }
+        let is_before = |node: &&Node| node.is_begun || node.end == End::Control;
+        let before = self.nodes.iter().take_while(is_before).count();
+        let mut after = self.nodes.split_off(before);
+        self.nodes.push_back(Node {
             bytes: frame.to_vec(),
             written: 0,
-            is_closed: true,
+            is_begun: false,
+            end: End::Control,
         });
+        self.nodes.append(&mut after);
         self.len += frame.len();
-        if let Some(node) = begun {
-            self.nodes.push_front(node);
-        }
     }
 
     /// Drops everything: nobody is left to read it.
@@ -238,26 +272,32 @@ impl Queue {
 
     fn append(&mut self, bytes: &[u8]) {
         self.len += bytes.len();
-        match self.nodes.back_mut() {
-            Some(node) if !node.is_closed || node.bytes.len() + bytes.len() <= NODE_LEN => {
-                node.bytes.extend_from_slice(bytes);
-                node.is_closed = false;
-            }
-            _ => {
-                let mut node = Vec::with_capacity(bytes.len().max(NODE_LEN));
-                node.extend_from_slice(bytes);
-                self.nodes.push_back(Node {
-                    bytes: node,
-                    written: 0,
-                    is_closed: false,
-                });
-            }
+        let open = self.nodes.back_mut().filter(|node| match node.end {
+            End::Open => true,
+            End::Data => node.bytes.len() + bytes.len() <= NODE_LEN,
+            End::Control => false,
+        });
+        if let Some(node) = open {
+            node.bytes.extend_from_slice(bytes);
+            node.end = End::Open;
+        } else {
+            let mut node = Vec::with_capacity(bytes.len().max(NODE_LEN));
+            node.extend_from_slice(bytes);
+            self.nodes.push_back(Node {
+                bytes: node,
+                written: 0,
+                is_begun: false,
+                end: End::Open,
+            });
         }
     }
 
     fn close_node(&mut self) {
-        if let Some(node) = self.nodes.back_mut() {
-            node.is_closed = true;
+        if let Some(node) = self.nodes.back_mut().filter(|node| node.end == End::Open) {
+            node.end = End::Data;
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,335 @@
+//! Bytes to frames: a state machine that takes a header a byte at a time and a payload in runs.
+//!
+//! ```text
+//! awaited        then
+//! FirstByte  ──► SecondByte                                   5.2  FIN, RSV, opcode
+//! SecondByte ──► Length | Key | Payload                       5.2  MASK, length
+//! Length     ──► Length | Key | Payload                       5.2  extended length, 2 or 8 bytes
+//! Key        ──► Key | Payload                                5.3  4 bytes
+//! Payload    ──► Payload | FirstByte                          5.2  runs, unmasked in place
+//! ```
+//!
+//! The law: any split of the input gives the same frames, and the same payload in them.
+//!
+//! Each state of the header is a function that takes the state's byte and goes on to the next state's
+//! function; only where the bytes end is the state stored. So a header that comes at once is decoded
+//! in registers, by the same code as one that comes in pieces.
+
+use std::mem;
+
+use super::{Header, MAX_CONTROL_LEN, Opcode, Role, Violation, mask};
+
+/// A frame, or the part of one that has come: its header and consecutive bytes of its payload.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Part<'a> {
+    /// The frame's header, the same in all its parts.
+    pub header: Header,
+    /// Whether the frame begins with this part.
+    pub is_first: bool,
+    /// Payload, unmasked; empty if none has come yet or there is none.
+    pub bytes: &'a mut [u8],
+    /// Bytes of the frame's payload that follow this part.
+    pub remaining: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Expect {
+    FirstByte,
+    SecondByte {
+        is_final: bool,
+        opcode: Opcode,
+    },
+    Length {
+        /// The length is what has come of it.
+        header: Header,
+        /// Bytes of length to come, of `of`: 2 or 8.
+        missing: u8,
+        of: u8,
+    },
+    Key {
+        header: Header,
+        /// What has come of the key, its latest byte lowest.
+        key: u32,
+        /// Bytes of key to come.
+        missing: u8,
+    },
+    Payload(Payload),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Payload {
+    header: Header,
+    is_first: bool,
+    /// The key, turned for the next byte.
+    key: Option<[u8; 4]>,
+    remaining: u64,
+}
+
+/// The bytes of one call, taken one at a time as long as a header lasts.
+struct Input<'a> {
+    rest: &'a mut [u8],
+}
+
+impl Input<'_> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<u8> {
+        let (byte, rest) = mem::take(&mut self.rest).split_first_mut()?;
+        self.rest = rest;
+        Some(*byte)
+    }
+}
+
+/// The state machine. One for each connection; holds no payload.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    /// Whether the peer masks: it is a client.
+    expects_masked: bool,
+    expect: Expect,
+}
+
+impl Decoder {
+    /// A decoder of what the peer of `role` sends.
+    pub fn new(role: Role) -> Self {
+        Self {
+            expects_masked: role == Role::Server,
+            expect: Expect::FirstByte,
+        }
+    }
+
+    /// Whether the last frame is complete: an end of the stream would be between frames.
+    pub fn is_between_frames(&self) -> bool {
+        matches!(self.expect, Expect::FirstByte)
+    }
+
+    /// Decodes up to the end of the first frame in `input`.
+    ///
+    /// `input` is whatever came after the bytes of earlier calls. Returns the part of one frame that it
+    /// begins with, its payload unmasked in place, and the rest of `input`, which is the next call's;
+    /// `None` when the bytes ended within a header, all of them taken.
+    ///
+    /// A frame's first part is returned as soon as its header is complete, so that its length can be
+    /// judged before its payload comes.
+    ///
+    /// # Errors
+    ///
+    /// The [`Violation`]s that one header can show. The decoder is of no use afterwards.
+    ///
+    /// O(n) in the bytes taken; copies and allocates nothing. RFC 6455 5.2, 5.3, 5.5.
+    // Inlined always: called, it gives its part back through memory, which costs a short frame 2 ns of 9.
+    #[inline(always)]
+    pub fn decode<'a>(
+        &mut self,
+        input: &'a mut [u8],
+    ) -> Result<(Option<Part<'a>>, &'a mut [u8]), Violation> {
+        let mut input = Input { rest: input };
+        let payload = match self.expect {
+            Expect::FirstByte => self.first_byte(&mut input)?,
+            Expect::SecondByte { .. } | Expect::Length { .. } | Expect::Key { .. } => {
+                self.resume(&mut input)?
+            }
+            Expect::Payload(payload) => Some(payload),
+        };
+        Ok(match payload {
+            Some(payload) => self.take_payload(payload, input.rest),
+            None => (None, input.rest),
+        })
+    }
+
+    /// Goes on with a header that an earlier call left unfinished.
+    #[inline(never)]
+    fn resume(&mut self, input: &mut Input<'_>) -> Result<Option<Payload>, Violation> {
+        match self.expect {
+            Expect::FirstByte => self.first_byte(input),
+            Expect::SecondByte { is_final, opcode } => self.second_byte(is_final, opcode, input),
+            Expect::Length {
+                header,
+                missing,
+                of,
+            } => self.length(header, missing, of, input),
+            Expect::Key {
+                header,
+                key,
+                missing,
+            } => Ok(self.key(header, key, missing, input)),
+            Expect::Payload(payload) => Ok(Some(payload)),
+        }
+    }
+
+    #[inline(always)]
+    fn first_byte(&mut self, input: &mut Input<'_>) -> Result<Option<Payload>, Violation> {
+        let Some(byte) = input.next() else {
+            return Ok(self.wait(Expect::FirstByte));
+        };
+        // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
+        // (5.2)
+        if byte & 0x70 != 0 {
+            return Err(Violation::ReservedBits);
+        }
+        let opcode = Opcode::from_bits(byte & 0x0f)?;
+        let is_final = byte & 0x80 != 0;
+        // "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be
+        // fragmented." (5.5)
+        if opcode.is_control() && !is_final {
+            return Err(Violation::FragmentedControlFrame);
+        }
+        self.second_byte(is_final, opcode, input)
+    }
+
+    #[inline(always)]
+    fn second_byte(
+        &mut self,
+        is_final: bool,
+        opcode: Opcode,
+        input: &mut Input<'_>,
+    ) -> Result<Option<Payload>, Violation> {
+        let Some(byte) = input.next() else {
+            return Ok(self.wait(Expect::SecondByte { is_final, opcode }));
+        };
+        let is_masked = byte & 0x80 != 0;
+        // "The server MUST close the connection upon receiving a frame that is not masked. […] A client
+        // MUST close a connection if it detects a masked frame." (5.1)
+        match (self.expects_masked, is_masked) {
+            (true, false) => return Err(Violation::UnmaskedByClient),
+            (false, true) => return Err(Violation::MaskedByServer),
+            _ => {}
+        }
+        let len = byte & 0x7f;
+        if opcode.is_control() && usize::from(len) > MAX_CONTROL_LEN {
+            return Err(Violation::ControlFrameTooLong);
+        }
+        let header = Header {
+            is_final,
+            opcode,
+            key: is_masked.then_some([0; 4]),
+            payload_len: if len < 126 { len.into() } else { 0 },
+        };
+        match len {
+            126 => self.length(header, 2, 2, input),
+            127 => self.length(header, 8, 8, input),
+            _ => Ok(self.after_length(header, input)),
+        }
+    }
+
+    #[inline(always)]
+    fn length(
+        &mut self,
+        mut header: Header,
+        mut missing: u8,
+        of: u8,
+        input: &mut Input<'_>,
+    ) -> Result<Option<Payload>, Violation> {
+        while missing > 0 {
+            let Some(byte) = input.next() else {
+                return Ok(self.wait(Expect::Length {
+                    header,
+                    missing,
+                    of,
+                }));
+            };
+            // "the most significant bit MUST be 0" (5.2)
+            if missing == 8 && byte & 0x80 != 0 {
+                return Err(Violation::LengthOutOfRange);
+            }
+            header.payload_len = header.payload_len << 8 | u64::from(byte);
+            missing -= 1;
+        }
+        // "in all cases, the minimal number of bytes MUST be used to encode the length" (5.2)
+        let least = if of == 2 { 126 } else { 0x1_0000 };
+        if header.payload_len < least {
+            return Err(Violation::NonMinimalLength);
+        }
+        Ok(self.after_length(header, input))
+    }
+
+    #[inline(always)]
+    fn after_length(&mut self, header: Header, input: &mut Input<'_>) -> Option<Payload> {
+        match header.key {
+            Some(_) => self.key(header, 0, 4, input),
+            None => Some(Payload::whole(header)),
+        }
+    }
+
+    #[inline(always)]
+    fn key(
+        &mut self,
+        header: Header,
+        mut key: u32,
+        mut missing: u8,
+        input: &mut Input<'_>,
+    ) -> Option<Payload> {
+        while missing > 0 {
+            let Some(byte) = input.next() else {
+                return self.wait(Expect::Key {
+                    header,
+                    key,
+                    missing,
+                });
+            };
+            key = key << 8 | u32::from(byte);
+            missing -= 1;
+        }
+        Some(Payload::whole(Header {
+            key: Some(key.to_be_bytes()),
+            ..header
+        }))
+    }
+
+    /// Stores what is awaited until more bytes come.
+    #[inline(always)]
+    fn wait(&mut self, expect: Expect) -> Option<Payload> {
+        self.expect = expect;
+        None
+    }
+
+    #[inline(always)]
+    fn take_payload<'a>(
+        &mut self,
+        payload: Payload,
+        input: &'a mut [u8],
+    ) -> (Option<Part<'a>>, &'a mut [u8]) {
+        let Payload {
+            header,
+            is_first,
+            key,
+            remaining,
+        } = payload;
+        let count = usize::try_from(remaining).map_or(input.len(), |len| len.min(input.len()));
+        let (bytes, rest) = input.split_at_mut(count);
+        if bytes.is_empty() && remaining > 0 && !is_first {
+            return (None, rest);
+        }
+        let remaining = remaining - u64::try_from(count).unwrap_or(remaining);
+        let key = key.map(|key| mask::apply(key, bytes));
+        self.expect = match remaining {
+            0 => Expect::FirstByte,
+            _ => Expect::Payload(Payload {
+                header,
+                is_first: false,
+                key,
+                remaining,
+            }),
+        };
+        let part = Part {
+            header,
+            is_first,
+            bytes,
+            remaining,
+        };
+        (Some(part), rest)
+    }
+}
+
+impl Payload {
+    /// The payload that follows `header`.
+    fn whole(header: Header) -> Self {
+        Self {
+            header,
+            is_first: true,
+            key: header.key,
+            remaining: header.payload_len,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
