@@ -1,4 +1,104 @@
-//! RFC 6455 without I/O, and the parts of `websockd`, inetd for the web.
+//! WebSocket without I/O (RFC 6455), and the program made of it: `websockd`, inetd for the web, which
+//! turns any Unix program into a WebSocket service.
+//!
+//! This is not a client or a server for an asynchronous runtime, and it opens no socket for you. It is
+//! the protocol as a state machine: bytes and masking keys go in, events and frames come out, and who
+//! reads and writes, with what clock and on which thread, is the caller's affair. Payload is unmasked
+//! in the caller's buffer and lent from there, a run at a time; a message of any length needs no more
+//! memory than that buffer.
+//!
+//! # Floors
+//!
+//! A module knows those below it and none above.
+//!
+//! | floor | modules | what they hold |
+//! | --- | --- | --- |
+//! | 0, the words | [`frame`], [`queue`], [`record`] | frames and their rules; bytes on their way out; messages as bytes on a pipe |
+//! | 1, the conversation | [`handshake`], [`connection`] | the opening handshake; messages, control frames, closing, limits |
+//! | 2, the machine | `log`, and private ones | one line an event; processes, signals, descriptors |
+//! | 3, the programs | `cli`, `daemon`, `site` | the command line; listener, session, service, relay; the console page |
+//!
+//! Floors 0 and 1 have no I/O, no clock, no randomness and no `unsafe`, and no input makes them panic.
+//!
+//! # Features
+//!
+//! * `full` (default): everything below;
+//! * `daemon`: the program `websockd` and floors 2 and 3, for Unix;
+//! * `site`: the console page that `websockd --console` serves.
+//!
+//! Without any of them the library is floors 0 and 1 alone, for any system.
+//!
+//! # The loop
+//!
+//! The steps are numbered as in [`connection`], which says when each of them is due.
+//!
+//! ```
+//! use std::io::{self, Read, Write};
+//!
+//! use websockd::connection::{Connection, Event, Limits};
+//! use websockd::frame::Role;
+//! use websockd::queue::Batch;
+//!
+//! /// A server's end, after the handshake: sends every message back until the client closes.
+//! fn echo(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
+//!     let key = [0; 4]; // a client draws one at random for each frame, a server needs none
+//!     let max_message_len = Some(1024 * 1024);
+//!     let mut connection = Connection::new(Role::Server, Limits { max_message_len });
+//!     let mut buffer = vec![0; 64 * 1024];
+//!     let mut scratch = Vec::new();
+//!     let (mut code, mut reason) = (None, String::new());
+//!
+//!     while connection.can_receive() {
+//!         let len = from.read(&mut buffer)?; // 1
+//!         if len == 0 {
+//!             return Err(io::ErrorKind::UnexpectedEof.into());
+//!         }
+//!         let mut input = &mut buffer[..len];
+//!         let mut batch = Batch::new(&mut scratch);
+//!         loop {
+//!             match connection.receive(input) { // 2
+//!                 Ok((None, _)) => break,
+//!                 Ok((Some(event), rest)) => {
+//!                     if let Event::Data(run) = event {
+//!                         connection.send(run, key, &mut batch); // 4, in the order of the messages
+//!                     }
+//!                     input = rest;
+//!                 }
+//!                 Err(fault) => {
+//!                     (code, reason) = (Some(fault.close_code()), fault.to_string());
+//!                     break;
+//!                 }
+//!             }
+//!         }
+//!         while let Some(frame) = connection.poll_control(key) {
+//!             to.write_all(&frame)?; // 3, before the messages
+//!         }
+//!         for slice in batch.slices(0) {
+//!             to.write_all(&slice)?;
+//!         }
+//!     }
+//!     if let Some(close) = connection.peer_close() {
+//!         code = close.code;
+//!     }
+//!     if let Some(frame) = connection.close(code, &reason, key) {
+//!         to.write_all(&frame)?; // 5
+//!     }
+//!     assert!(connection.is_closed()); // 6
+//!     Ok(())
+//! }
+//!
+//! // A masked "Hello" and a masked Close, as a client sends them (RFC 6455 5.7).
+//! let from = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x88\x80\x37\xfa\x21\x3d";
+//! let mut to = Vec::new();
+//! echo(&from[..], &mut to)?;
+//! assert_eq!(to, b"\x81\x05Hello\x88\x00");
+//!
+//! // A text that is not UTF-8 is answered with 1007 and why.
+//! let mut to = Vec::new();
+//! echo(&b"\x81\x81\0\0\0\0\xff"[..], &mut to)?;
+//! assert_eq!(to, b"\x88\x13\x03\xeftext is not UTF-8");
+//! # Ok::<(), io::Error>(())
+//! ```
 
 // -- floor 0: the words
 pub mod frame;
@@ -6,6 +106,7 @@ pub mod queue;
 pub mod record;
 
 // -- floor 1: the conversation, still without I/O
+pub mod connection;
 pub mod handshake;
 
 // -- floor 2: the machine
