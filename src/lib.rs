@@ -112,7 +112,15 @@ pub mod handshake;
 // -- floor 2: the machine
 #[cfg(feature = "daemon")]
 pub mod log;
+#[cfg(feature = "daemon")]
+mod sys;
+#[cfg(feature = "daemon")]
+mod transport;
 
 // -- floor 3: the programs
 #[cfg(feature = "daemon")]
+pub mod cli;
+#[cfg(feature = "daemon")]
 pub mod daemon;
+#[cfg(feature = "site")]
+pub mod site;

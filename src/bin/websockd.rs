@@ -1,3 +1,24 @@
 //! `websockd`: any Unix program as a WebSocket service.
 
-fn main() {}
+use std::env;
+use std::process::ExitCode;
+
+use websockd::cli::{self, Outcome};
+use websockd::{daemon, log};
+
+/// Runs the command line and turns its outcome into an exit code.
+fn main() -> ExitCode {
+    let status = match cli::parse(env::args_os().skip(1)) {
+        Ok(Outcome::Print(text)) => cli::print(&text),
+        Ok(Outcome::Serve {
+            config,
+            level,
+            format,
+        }) => {
+            log::init(level, format);
+            daemon::run(&config)
+        }
+        Err(failure) => cli::report(&failure),
+    };
+    ExitCode::from(status)
+}

@@ -1,0 +1,46 @@
+# bash completion for websockd
+# made from the option table by: UPDATE=1 cargo test --test completions
+_websockd() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i=1
+    COMPREPLY=()
+    # readline gives --name=value as three words
+    if [[ $cur == = ]]; then
+        cur=
+    elif [[ $prev == = ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    while ((i < COMP_CWORD)); do
+        case ${COMP_WORDS[i]} in
+        -p|--port|-a|--address|--record|--invalid-utf8|--protocol|--stderr|--env|--pass-env|--passenv|--chdir|--grace|--closems|--origin|--host|--max-clients|--maxforks|--max-message|--maxframesize|--handshake-timeout|--idle-timeout|--write-timeout|--ping|--pingms|--log-level|--loglevel|--log-format)
+            [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
+            ((i += 2))
+            ;;
+        --) ((i++)); break ;;
+        -*) ((i++)) ;;
+        *) break ;;
+        esac
+    done
+    if ((i < COMP_CWORD)); then
+        if declare -F _command_offset >/dev/null; then
+            _command_offset "$i"
+        else
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        fi
+        return
+    fi
+    case $prev in
+    --record) mapfile -t COMPREPLY < <(compgen -W 'line nul typed raw' -- "$cur"); return ;;
+    --invalid-utf8) mapfile -t COMPREPLY < <(compgen -W 'replace close' -- "$cur"); return ;;
+    --stderr) mapfile -t COMPREPLY < <(compgen -W 'log inherit null' -- "$cur"); return ;;
+    --chdir) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
+    --log-level) mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$cur"); return ;;
+    --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
+    -p|--port|-a|--address|--record|--invalid-utf8|--protocol|--stderr|--env|--pass-env|--passenv|--chdir|--grace|--closems|--origin|--host|--max-clients|--maxforks|--max-message|--maxframesize|--handshake-timeout|--idle-timeout|--write-timeout|--ping|--pingms|--log-level|--loglevel|--log-format) return ;;
+    esac
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W '-p --port -a --address --inetd --record -0 -b --binary --invalid-utf8 --protocol --stderr --env --pass-env --chdir --grace --origin --same-origin --any-origin --host --console --max-clients --max-message --handshake-timeout --idle-timeout --write-timeout --ping --log-level --log-format -h --help -V --version --license' -- "$cur")
+    else
+        mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+    fi
+}
+complete -o filenames -F _websockd websockd

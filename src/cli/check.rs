@@ -1,0 +1,122 @@
+//! The second stage: [`Options`] judged together, and against the file system, into a [`Config`].
+
+use std::path::{Path, PathBuf, absolute};
+
+use nix::errno::Errno;
+
+use super::value::{quoted, reason};
+use super::{Failure, Options, program};
+use crate::daemon::{Config, Source};
+use crate::handshake::server::{Hosts, Origins, Policy};
+
+/// Where to listen unless told otherwise; the table prints the same.
+const ADDRESSES: [&str; 2] = ["127.0.0.1", "::1"];
+
+/// Builds the configuration.
+///
+/// # Errors
+///
+/// Options that exclude each other, a directory that is none, a PROGRAM that cannot be run.
+pub(super) fn config(options: Options) -> Result<Config, Failure> {
+    if options.console && !cfg!(feature = "site") {
+        return Err(Failure::usage(
+            "--console: this websockd was built without the page (feature \"site\")",
+        ));
+    }
+    let source = source(&options)?;
+    let policy = Policy {
+        origins: origins(&options)?,
+        hosts: hosts(&options)?,
+        protocols: options.protocols,
+    };
+    Ok(Config {
+        source,
+        policy,
+        chdir: options.chdir.as_deref().map(directory).transpose()?,
+        program: program::find(options.command)?,
+        record: options.record,
+        invalid_utf8: options.invalid_utf8,
+        stderr: options.stderr,
+        env: options.env,
+        pass_env: options.pass_env,
+        console: options.console,
+        grace: options.grace,
+        max_message: options.max_message,
+        handshake_timeout: options.handshake_timeout,
+        idle_timeout: options.idle_timeout,
+        write_timeout: options.write_timeout,
+        ping: options.ping,
+        max_clients: options.max_clients,
+    })
+}
+
+fn source(options: &Options) -> Result<Source, Failure> {
+    let listening = options.said("address").or(options.said("port"));
+    match listening {
+        Some(listening) if options.inetd => Err(exclude("--inetd", listening)),
+        None if options.inetd => Ok(Source::Inetd),
+        None => Ok(Source::Auto { port: options.port }),
+        Some(_) if options.addresses.is_empty() => Ok(Source::Listen {
+            addresses: ADDRESSES.map(str::to_owned).to_vec(),
+            port: options.port,
+        }),
+        Some(_) => Ok(Source::Listen {
+            addresses: options.addresses.clone(),
+            port: options.port,
+        }),
+    }
+}
+
+/// `--same-origin=false` is what it says: any, unless some are named.
+fn origins(options: &Options) -> Result<Origins, Failure> {
+    let named = options.said("origin");
+    match (options.same_origin, options.any_origin) {
+        (Some(true), Some(true)) => Err(exclude("--same-origin", "--any-origin")),
+        (Some(false), Some(false)) if named.is_none() => {
+            Err(exclude("--same-origin=false", "--any-origin=false"))
+        }
+        (Some(true), _) if named.is_some() => {
+            Err(exclude("--same-origin", named.unwrap_or_default()))
+        }
+        (_, Some(true)) if named.is_some() => {
+            Err(exclude("--any-origin", named.unwrap_or_default()))
+        }
+        _ if named.is_some() => Ok(Origins::Listed(options.origins.clone())),
+        (_, Some(true)) | (Some(false), _) => Ok(Origins::Any),
+        _ => Ok(Origins::Same),
+    }
+}
+
+fn hosts(options: &Options) -> Result<Hosts, Failure> {
+    match options.hosts.as_slice() {
+        [] => Ok(Hosts::Local),
+        [any] if any == "*" => Ok(Hosts::Any),
+        names if names.iter().any(|name| name == "*") => Err(Failure::usage(
+            "--host: * is every name: leave out the others, or the *",
+        )),
+        names => Ok(Hosts::Listed(names.to_vec())),
+    }
+}
+
+fn directory(path: &Path) -> Result<PathBuf, Failure> {
+    let found = path.metadata().and_then(|metadata| {
+        if metadata.is_dir() {
+            absolute(path)
+        } else {
+            Err(Errno::ENOTDIR.into())
+        }
+    });
+    found.map_err(|error| {
+        let shown = quoted(path.as_os_str());
+        Failure::usage(format_args!(
+            "--chdir {shown}: give a directory: {}",
+            reason(&error)
+        ))
+    })
+}
+
+fn exclude(one: &str, other: &str) -> Failure {
+    Failure::usage(format_args!(
+        "{one} and {other} exclude each other: give one of them"
+    ))
+}

@@ -1,0 +1,56 @@
+//! Who may connect, and what a request gets that is no WebSocket's.
+
+use super::{Alias, FLAG, Flag, Means, Preset, Section, Takes, append, store};
+use crate::cli::value;
+
+pub(super) const FLAGS: &[Flag] = &[
+    Flag {
+        long: "origin",
+        takes: Takes::Value("O,..."),
+        is_repeatable: true,
+        section: Section::Clients,
+        help: "from pages of these: [scheme://]host[:port]",
+        set: |options, value| append(&mut options.origins, value::origins(value)?),
+        ..FLAG
+    },
+    Flag {
+        long: "same-origin",
+        aliases: &[Alias {
+            name: "--sameorigin",
+            means: Means::Same,
+        }],
+        default: Preset::Words("the default"),
+        section: Section::Clients,
+        help: "from pages of this server only",
+        set: |options, value| store(&mut options.same_origin, value::boolean(value).map(Some)),
+        ..FLAG
+    },
+    Flag {
+        long: "any-origin",
+        section: Section::Clients,
+        help: "from any page on the web",
+        set: |options, value| store(&mut options.any_origin, value::boolean(value).map(Some)),
+        ..FLAG
+    },
+    Flag {
+        long: "host",
+        takes: Takes::Value("NAME,..."),
+        default: Preset::Words("local ones on loopback"),
+        is_repeatable: true,
+        section: Section::Clients,
+        help: "names answered, *: any",
+        set: |options, value| append(&mut options.hosts, value::hosts(value)?),
+        ..FLAG
+    },
+    Flag {
+        long: "console",
+        aliases: &[Alias {
+            name: "--devconsole",
+            means: Means::Same,
+        }],
+        section: Section::Http,
+        help: "answer GET with a page to try the service on",
+        set: |options, value| store(&mut options.console, value::boolean(value)),
+        ..FLAG
+    },
+];

@@ -1,0 +1,84 @@
+//! The log, and what does not serve.
+
+use std::ffi::OsStr;
+
+use super::{Alias, FLAG, Flag, Means, Preset, Section, Takes};
+use crate::cli::Options;
+use crate::cli::help;
+use crate::cli::value;
+use crate::log::{Format, Level};
+
+pub(super) const FLAGS: &[Flag] = &[
+    Flag {
+        long: "log-level",
+        aliases: &[Alias {
+            name: "--loglevel",
+            means: Means::Converted(loglevel),
+        }],
+        takes: Takes::OneOf("LEVEL", &["error", "warn", "info", "debug"]),
+        default: Preset::Value("info"),
+        section: Section::Log,
+        help: "error, warn, info or debug",
+        set: |options, value| {
+            options.log_level = match value::text(value)? {
+                "error" => Level::Error,
+                "warn" => Level::Warn,
+                "debug" => Level::Debug,
+                _ => Level::Info,
+            };
+            Ok(())
+        },
+        ..FLAG
+    },
+    Flag {
+        long: "log-format",
+        takes: Takes::OneOf("FORMAT", &["text", "json"]),
+        default: Preset::Value("text"),
+        section: Section::Log,
+        help: "text or json",
+        set: |options, value| {
+            options.log_format = match value::text(value)? {
+                "json" => Format::Json,
+                _ => Format::Text,
+            };
+            Ok(())
+        },
+        ..FLAG
+    },
+    Flag {
+        long: "help",
+        short: Some('h'),
+        help: "print this and leave",
+        set: |options, value| ask_for(options, value, help::help),
+        ..FLAG
+    },
+    Flag {
+        long: "version",
+        short: Some('V'),
+        help: "print the version and leave",
+        set: |options, value| ask_for(options, value, help::version),
+        ..FLAG
+    },
+    Flag {
+        long: "license",
+        help: "print the license and leave",
+        set: |options, value| ask_for(options, value, help::license),
+        ..FLAG
+    },
+];
+
+fn ask_for(options: &mut Options, value: &OsStr, text: fn() -> String) -> Result<(), String> {
+    options.text = value::boolean(value)?.then_some(text);
+    Ok(())
+}
+
+/// websocketd's `--loglevel`: it has more words for the same.
+fn loglevel(value: &str) -> String {
+    match value {
+        "trace" => "debug",
+        "access" => "info",
+        "fatal" => "error",
+        _ => value,
+    }
+    .to_owned()
+}

@@ -1,0 +1,95 @@
+//! The command line: from arguments to a checked [`Config`], or to a sentence that says what is wrong.
+//!
+//! Floor 3. [`flags`] is the table in which every option stands once; parser, help, completions and
+//! the checks on manual and README read it. Two stages: *parse* splits and reads values into
+//! [`Options`], *check* judges them together and looks at the file system.
+
+mod check;
+pub mod flags;
+pub mod help;
+mod options;
+mod parse;
+mod program;
+mod say;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use options::Options;
+pub use say::{print, report};
+
+use std::ffi::OsString;
+use std::fmt;
+
+use crate::daemon::Config;
+use crate::log::{Format, Level};
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub enum Outcome {
+    /// To serve.
+    Serve {
+        /// All that the listener and its sessions need.
+        config: Box<Config>,
+        /// How much is logged.
+        level: Level,
+        /// What a line of the log looks like.
+        format: Format,
+    },
+    /// To print this on stdout and leave: help, version, license.
+    Print(String),
+}
+
+/// Why a command line cannot be served: what the person at the keyboard reads, and the exit status.
+///
+/// Its `Display` is one line without a line feed, beginning with the program's name.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// 100: wrong usage; 111: the system refused; 126: PROGRAM cannot be run; 127: it was not found.
+    pub status: u8,
+    /// The sentence: lower case, no full stop.
+    message: String,
+}
+
+impl Failure {
+    /// Wrong usage. The `message` names option and value and says what would be right.
+    fn usage(message: impl fmt::Display) -> Self {
+        Self {
+            status: 100,
+            message: format!("{message}; see websockd --help"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "websockd: {}", self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Reads a command line, without the program's own name.
+///
+/// Looks up PROGRAM and directories in the file system; opens and changes nothing.
+///
+/// # Errors
+///
+/// See [`Failure::status`].
+pub fn parse<I>(args: I) -> Result<Outcome, Failure>
+where
+    I: IntoIterator<Item = OsString>,
+{
+    let options = parse::read(args)?;
+    if let Some(text) = options.text {
+        return Ok(Outcome::Print(text()));
+    }
+    let (level, format) = (options.log_level, options.log_format);
+    let config = Box::new(check::config(options)?);
+    Ok(Outcome::Serve {
+        config,
+        level,
+        format,
+    })
+}

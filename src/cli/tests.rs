@@ -1,0 +1,570 @@
+//! The table walked, and command lines read into configurations. The sentences of every usage error
+//! are in `tests/cli.rs`, on the built program.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::{collection, sample};
+
+use super::flags::{self, Preset, Takes};
+use super::*;
+use crate::daemon::{InvalidUtf8, ServiceStderr, Source};
+use crate::handshake::server::{Hosts, Origins};
+use crate::record::Record;
+
+fn outcome(line: &str) -> Result<Outcome, Failure> {
+    parse(line.split_whitespace().map(OsString::from))
+}
+
+fn config(line: &str) -> Config {
+    match outcome(line) {
+        Ok(Outcome::Serve { config, .. }) => *config,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn refused(line: &str) -> String {
+    let failure = outcome(line).expect_err(line);
+    assert_eq!(failure.status, 100, "{line}: {failure}");
+    failure.to_string()
+}
+
+// -- the table
+
+#[test]
+fn no_name_is_given_twice() {
+    let names: Vec<_> = flags::names().collect();
+    let different: HashSet<_> = names.iter().collect();
+    assert_eq!(names.len(), different.len());
+    for name in &names {
+        assert!(flags::find(name).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn names_are_lower_case_words_with_hyphens() {
+    for name in flags::names().filter(|name| name.starts_with("--")) {
+        let word = &name[2..];
+        let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        assert!(word.len() > 1 && word.bytes().all(is_plain), "{name}");
+        assert!(!word.starts_with('-') && !word.ends_with('-'), "{name}");
+    }
+}
+
+#[test]
+fn every_entry_is_ascii_and_says_what_it_does() {
+    for flag in flags::all() {
+        let default = flag.default.printed().unwrap_or_default();
+        assert!(!flag.help.is_empty(), "--{}", flag.long);
+        assert!(!flag.help.ends_with('.'), "--{}", flag.long);
+        assert!(
+            flag.help.is_ascii() && default.is_ascii(),
+            "--{}",
+            flag.long
+        );
+        if let Some(name) = flag.takes.name() {
+            assert!(!name.is_empty() && name.is_ascii(), "--{}", flag.long);
+        }
+    }
+}
+
+#[test]
+fn sections_come_in_their_order() {
+    assert!(flags::all().is_sorted_by_key(|flag| flag.section));
+}
+
+#[test]
+fn every_default_is_a_value_of_its_option() {
+    for flag in flags::all() {
+        match (flag.default, flag.takes) {
+            (Preset::Value(value), Takes::OneOf(_, choices)) => assert!(choices.contains(&value)),
+            (Preset::Value(value), _) => {
+                let line = format!("--{}={value} sh", flag.long);
+                assert!(outcome(&line).is_ok(), "{line}");
+            }
+            (Preset::Words(_) | Preset::Nothing, _) => {}
+        }
+    }
+}
+
+#[test]
+fn the_printed_default_addresses_are_the_real_ones() {
+    let (address, _) = flags::find("--address").expect("--address");
+    let Source::Listen { addresses, .. } = config("-p 1 sh").source else {
+        panic!("not listening");
+    };
+    assert_eq!(address.default.printed(), Some(&*addresses.join(" and ")));
+}
+
+#[test]
+fn every_choice_of_an_option_is_accepted_and_means_something_else() {
+    for flag in flags::all() {
+        let Takes::OneOf(_, choices) = flag.takes else {
+            continue;
+        };
+        let meanings: HashSet<_> = choices
+            .iter()
+            .map(|choice| {
+                let line = format!("--{} {choice} sh", flag.long);
+                format!("{:?}", outcome(&line).expect(&line))
+            })
+            .collect();
+        assert_eq!(meanings.len(), choices.len(), "--{}", flag.long);
+    }
+}
+
+#[test]
+fn help_fits_eighty_columns() {
+    for line in help::help().lines() {
+        assert!(line.len() <= 80, "{line}");
+    }
+}
+
+// -- what holds by itself
+
+#[test]
+fn without_options_everything_is_as_the_table_says() {
+    let config = config("sh");
+    assert_eq!(config.source, Source::Auto { port: 8080 });
+    assert_eq!(config.record, Record::Line);
+    assert_eq!(config.invalid_utf8, InvalidUtf8::Replace);
+    assert_eq!(config.stderr, ServiceStderr::Log);
+    assert_eq!(config.policy.origins, Origins::Same);
+    assert_eq!(config.policy.hosts, Hosts::Local);
+    assert_eq!(config.grace, Duration::from_millis(500));
+    assert_eq!(config.max_message, Some(16 << 20));
+    assert_eq!(config.handshake_timeout, Duration::from_secs(10));
+    assert_eq!(config.idle_timeout, None);
+    assert_eq!(config.write_timeout, Some(Duration::from_secs(60)));
+    assert_eq!(config.ping, Some(Duration::from_secs(30)));
+    assert_eq!(config.max_clients, Some(1024));
+    assert_eq!((config.pass_env, config.chdir), (None, None));
+    assert!(!config.console && config.env.is_empty());
+}
+
+// -- forms
+
+#[test]
+fn a_value_may_follow_or_be_joined() {
+    for line in [
+        "--port 81 sh",
+        "--port=81 sh",
+        "-p 81 sh",
+        "-p81 sh",
+        "-p=81 sh",
+    ] {
+        let Source::Listen { port, .. } = config(line).source else {
+            panic!("{line}");
+        };
+        assert_eq!(port, 81, "{line}");
+    }
+}
+
+#[test]
+fn a_boolean_may_be_true_or_false() {
+    assert_eq!(config("--inetd sh").source, Source::Inetd);
+    assert_eq!(config("--inetd=true sh").source, Source::Inetd);
+    assert_eq!(config("--inetd=false sh").source, config("sh").source);
+    assert_eq!(config("--binary=false sh").record, Record::Line);
+}
+
+#[test]
+fn what_follows_the_program_is_its_own() {
+    let words = |line| config(line).program.argv;
+    assert_eq!(
+        words("sh -p 80 -- --help"),
+        ["sh", "-p", "80", "--", "--help"]
+    );
+    assert_eq!(words("--inetd -- sh -c true"), ["sh", "-c", "true"]);
+}
+
+#[test]
+fn saying_the_same_twice_is_no_contradiction() {
+    assert_eq!(config("--record nul -0 sh").record, Record::Nul);
+    assert_eq!(config("-b --binary --binary=true sh").record, Record::Raw);
+}
+
+#[test]
+fn what_excludes_each_other_is_refused() {
+    for line in [
+        "--record line -b sh",
+        "-0 -b sh",
+        "--port 1 --port 2 sh",
+        "--ping 1s --pingms 2 sh",
+        "--console --console=false sh",
+        "--inetd --port 1 sh",
+        "--inetd --address ::1 sh",
+        "--origin a --any-origin sh",
+        "--origin a --same-origin sh",
+        "--same-origin --any-origin sh",
+        "--same-origin=false --any-origin=false sh",
+    ] {
+        let sentence = refused(line);
+        assert!(sentence.contains(" exclude each other"), "{sentence}");
+    }
+}
+
+#[test]
+fn help_version_and_license_need_nothing_else() {
+    for (line, begin) in [
+        ("--help", "Usage: websockd "),
+        ("-h", "Usage: websockd "),
+        ("--inetd --port 1 --version", "websockd "),
+        ("-V --nonsense", "websockd "),
+        ("--license", "SPDX-License-Identifier: MIT OR Apache-2.0\n"),
+    ] {
+        match outcome(line) {
+            Ok(Outcome::Print(text)) => assert!(text.starts_with(begin), "{line}: {text}"),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_long_option_with_one_dash_is_explained() {
+    assert!(refused("-port=80 sh").contains("--port"));
+    assert!(refused("-sameorigin sh").contains("--sameorigin"));
+}
+
+#[test]
+fn an_unknown_option_brings_the_nearest_known_one_to_mind() {
+    for (line, name) in [
+        ("--adress ::1 sh", "--address"),
+        ("--max-mess 1 sh", "--max-message"),
+        ("--devconsol sh", "--devconsole"),
+        ("--hanshake-timout 1s sh", "--handshake-timeout"),
+    ] {
+        let sentence = refused(line);
+        assert!(
+            sentence.contains(&format!("did you mean {name}?")),
+            "{sentence}"
+        );
+    }
+    assert!(!refused("--xyzzy sh").contains("did you mean"));
+    assert!(!refused("--x sh").contains("did you mean"));
+}
+
+#[test]
+fn a_value_that_is_no_text_is_refused_and_shown_escaped() {
+    let port = OsStr::from_bytes(b"\xff\x1b[2J").to_owned();
+    let failure = parse(["-p".into(), port, "sh".into()]).expect_err("no port");
+    let sentence = failure.to_string();
+    assert!(sentence.contains(r#"-p "\xFF\u{1b}[2J""#), "{sentence}");
+}
+
+#[test]
+fn a_long_value_is_cut_in_messages() {
+    let sentence = refused(&format!("--port {} sh", "9".repeat(10_000)));
+    assert!(sentence.len() < 200, "{sentence}");
+}
+
+// -- websocketd's spellings
+
+#[test]
+fn a_bare_number_in_websocketds_spelling_has_websocketds_unit() {
+    assert_eq!(config("--closems 250 sh").grace, Duration::from_millis(250));
+    assert_eq!(config("--closems=2s sh").grace, Duration::from_secs(2));
+    assert_eq!(
+        config("--pingms 1500 sh").ping,
+        Some(Duration::from_millis(1500))
+    );
+    assert_eq!(config("--maxframesize 65536 sh").max_message, Some(65536));
+    assert!(refused("--grace 250 sh").contains("500ms"));
+}
+
+#[test]
+fn websocketds_way_to_say_default_or_none_is_understood() {
+    assert_eq!(config("--closems 0 sh").grace, config("sh").grace);
+    assert_eq!(config("--pingms 0 sh").ping, None);
+    assert_eq!(config("--maxforks 0 sh").max_clients, None);
+    assert_eq!(config("--maxforks=-1 sh").max_clients, None);
+    assert_eq!(config("--maxforks 7 sh").max_clients, Some(7));
+}
+
+#[test]
+fn websocketds_levels_are_ours() {
+    for (theirs, ours) in [
+        ("debug", Level::Debug),
+        ("trace", Level::Debug),
+        ("access", Level::Info),
+        ("info", Level::Info),
+        ("error", Level::Error),
+        ("fatal", Level::Error),
+    ] {
+        match outcome(&format!("--loglevel={theirs} sh")) {
+            Ok(Outcome::Serve { level, .. }) => assert_eq!(level, ours, "{theirs}"),
+            other => panic!("{theirs}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn same_origin_false_lets_in_any_page_unless_some_are_named() {
+    assert_eq!(config("--sameorigin=false sh").policy.origins, Origins::Any);
+    assert_eq!(
+        config("--sameorigin=false --origin a sh").policy.origins,
+        Origins::Listed(vec!["a".to_owned()])
+    );
+    assert_eq!(
+        config("--any-origin=false sh").policy.origins,
+        Origins::Same
+    );
+}
+
+// -- values
+
+#[test]
+fn zero_is_none_where_the_table_says_so() {
+    let config = config(
+        "--grace 0 --idle-timeout 0 --write-timeout 0 --ping 0s --max-message 0 --max-clients 0 sh",
+    );
+    assert_eq!(config.grace, Duration::ZERO);
+    assert_eq!((config.idle_timeout, config.write_timeout), (None, None));
+    assert_eq!(
+        (config.ping, config.max_message, config.max_clients),
+        (None, None, None)
+    );
+    refused("--handshake-timeout 0 sh");
+}
+
+#[test]
+fn sizes_have_units_of_1024() {
+    for (size, bytes) in [
+        ("1", 1),
+        ("4096", 4096),
+        ("64K", 65536),
+        ("1k", 1024),
+        ("2M", 2 << 20),
+        ("1G", 1 << 30),
+    ] {
+        let line = format!("--max-message {size} sh");
+        assert_eq!(config(&line).max_message, Some(bytes), "{line}");
+    }
+    for size in [
+        "K",
+        "-1",
+        "+1",
+        "1T",
+        "1KB",
+        "1.5M",
+        "18446744073709551615G",
+        "99999999999999999999",
+    ] {
+        refused(&format!("--max-message={size} sh"));
+    }
+}
+
+#[test]
+fn durations_are_between_a_millisecond_and_a_year() {
+    for (text, duration) in [
+        ("1ms", 1),
+        ("10s", 10_000),
+        ("2m", 120_000),
+        ("1h30m", 5_400_000),
+        ("365d", 31_536_000_000),
+    ] {
+        let line = format!("--idle-timeout {text} sh");
+        assert_eq!(
+            config(&line).idle_timeout,
+            Some(Duration::from_millis(duration)),
+            "{line}"
+        );
+    }
+    for text in ["10", "1us", "366d", "99999999999y", "-1s", "s", "1x"] {
+        refused(&format!("--idle-timeout={text} sh"));
+    }
+}
+
+#[test]
+fn ports_are_sixteen_bits() {
+    for port in ["65536", "-1", "+1", "http", "8080x"] {
+        refused(&format!("--port={port} sh"));
+    }
+}
+
+#[test]
+fn addresses_are_literals_names_or_all() {
+    let source = config("-a 127.0.0.1 -a [::1] -a * --address localhost -a fe80::1%eth0 sh").source;
+    let addresses = ["127.0.0.1", "::1", "*", "localhost", "fe80::1%eth0"];
+    assert_eq!(
+        source,
+        Source::Listen {
+            addresses: addresses.map(str::to_owned).to_vec(),
+            port: 8080
+        }
+    );
+    assert!(refused("-a 127.0.0.1:81 sh").contains("--port 81"));
+    assert!(refused("-a [::1]:81 sh").contains("--port 81"));
+    refused("--address=a/b sh");
+    refused("--address= sh");
+}
+
+#[test]
+fn origins_are_lists_of_scheme_host_and_port() {
+    let origins = config("--origin a.example,https://b.example:8443 --origin null sh")
+        .policy
+        .origins;
+    let listed = ["a.example", "https://b.example:8443", "null"];
+    assert_eq!(origins, Origins::Listed(listed.map(str::to_owned).to_vec()));
+    for origin in [
+        "*",
+        "http://a/b",
+        "a/b",
+        "a,,b",
+        "",
+        "://a",
+        "1x://a",
+        "a:99999",
+        "user@a",
+    ] {
+        refused(&format!("--origin={origin} sh"));
+    }
+}
+
+#[test]
+fn hosts_are_names_without_port_or_any() {
+    let hosts = config("--host a.example,127.0.0.1 --host [::1],2001:db8::1 sh")
+        .policy
+        .hosts;
+    let listed = ["a.example", "127.0.0.1", "[::1]", "2001:db8::1"];
+    assert_eq!(hosts, Hosts::Listed(listed.map(str::to_owned).to_vec()));
+    assert_eq!(config("--host * sh").policy.hosts, Hosts::Any);
+    for host in ["a:80", "*,a", "", "a/b", "[::1]:80"] {
+        refused(&format!("--host={host} sh"));
+    }
+}
+
+#[test]
+fn protocols_are_tokens_in_order() {
+    let protocols = config("--protocol chat,v2.bin --protocol x!y sh")
+        .policy
+        .protocols;
+    assert_eq!(protocols, ["chat", "v2.bin", "x!y"]);
+    for name in ["a/b", "a;b", "\"a\"", "", "a,", "\u{e9}"] {
+        refused(&format!("--protocol={name} sh"));
+    }
+}
+
+#[test]
+fn variables_are_set_and_passed_by_name() {
+    let config =
+        config("--env A=1 --env B= --env C=x=y --env A=1 --pass-env HOME,LANG --passenv TERM sh");
+    let env: Vec<_> = config
+        .env
+        .iter()
+        .map(|(n, v)| (n.to_str(), v.to_str()))
+        .collect();
+    assert_eq!(
+        env,
+        [
+            (Some("A"), Some("1")),
+            (Some("B"), Some("")),
+            (Some("C"), Some("x=y"))
+        ]
+    );
+    assert_eq!(
+        config.pass_env.expect("restricted"),
+        ["HOME", "LANG", "TERM"]
+    );
+    refused("--env =x sh");
+    refused("--env A sh");
+    refused("--env A=1 --env A=2 sh");
+    refused("--pass-env A,,B sh");
+    refused("--pass-env A=1 sh");
+}
+
+#[test]
+fn no_variable_is_passed_if_none_is_named() {
+    assert_eq!(config("--pass-env= sh").pass_env, Some(Vec::new()));
+}
+
+#[test]
+fn the_directory_must_be_one() {
+    assert_eq!(
+        config("--chdir / sh").chdir.as_deref(),
+        Some(Path::new("/"))
+    );
+    let relative = config("--chdir src sh").chdir.expect("set");
+    assert!(relative.is_absolute() && relative.ends_with("src"));
+    refused("--chdir /nonexistent sh");
+    refused("--chdir Cargo.toml sh");
+}
+
+// -- PROGRAM
+
+#[test]
+fn the_program_is_found_once_and_absolute() {
+    let program = config("sh -c true").program;
+    assert!(program.path.is_absolute() && program.path.ends_with("sh"));
+    assert_eq!(program.argv[0], "sh");
+}
+
+#[test]
+fn a_program_that_cannot_run_has_the_shells_status() {
+    for (line, status) in [
+        ("no-such-program", 127),
+        ("./no-such-program", 127),
+        ("Cargo.toml/x", 127),
+        ("/", 126),
+        ("./Cargo.toml", 126),
+    ] {
+        let failure = outcome(line).expect_err(line);
+        assert_eq!(failure.status, status, "{failure}");
+    }
+    assert_eq!(parse([OsString::new()]).expect_err("empty").status, 127);
+    refused("");
+}
+
+#[cfg(not(feature = "site"))]
+#[test]
+fn the_console_is_refused_where_it_was_not_built_in() {
+    assert!(refused("--console sh").contains("site"));
+}
+
+// -- anything at all
+
+/// A word as it may stand on a command line: mostly what has a meaning, sometimes any bytes.
+fn word() -> impl Strategy<Value = OsString> {
+    let names: Vec<_> = flags::names().collect();
+    let values = [
+        "0",
+        "1s",
+        "true",
+        "a,b",
+        "=",
+        "--",
+        "sh",
+        "*",
+        "99999999999999999999",
+    ];
+    let joined = (
+        sample::select(names.clone()),
+        sample::select(values.to_vec()),
+    )
+        .prop_map(|(name, value)| format!("{name}={value}").into());
+    prop_oneof![
+        sample::select(names).prop_map(OsString::from),
+        sample::select(values.to_vec()).prop_map(OsString::from),
+        joined,
+        collection::vec(1..=u8::MAX, 0..12).prop_map(OsString::from_vec),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_command_line_has_an_outcome(words in collection::vec(word(), 0..8)) {
+        match parse(words) {
+            Ok(Outcome::Serve { config, .. }) => prop_assert!(config.program.path.is_absolute()),
+            Ok(Outcome::Print(text)) => prop_assert!(text.ends_with('\n')),
+            Err(failure) => {
+                let sentence = failure.to_string();
+                prop_assert!([100, 126, 127].contains(&failure.status), "{}", sentence);
+                prop_assert!(!sentence.contains(char::is_control), "{:?}", sentence);
+            }
+        }
+    }
+}

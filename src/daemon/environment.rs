@@ -1,0 +1,217 @@
+//! The service's environment: RFC 3875, UCSPI, and what the operator adds.
+
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use percent_encoding::percent_decode_str;
+
+use crate::handshake::{Reject, Request};
+
+use super::config::Config;
+use super::peer::Peer;
+
+/// The variables every service finds, in the manual's order; beside them `HTTP_*` for the request's
+/// headers. What we inherited under these names is not passed on.
+pub const NAMES: [&str; 27] = [
+    "AUTH_TYPE",
+    "CONTENT_LENGTH",
+    "CONTENT_TYPE",
+    "GATEWAY_INTERFACE",
+    "PATH_INFO",
+    "PATH_TRANSLATED",
+    "PROTO",
+    "QUERY_STRING",
+    "REMOTE_ADDR",
+    "REMOTE_HOST",
+    "REMOTE_IDENT",
+    "REMOTE_PORT",
+    "REMOTE_USER",
+    "REQUEST_METHOD",
+    "REQUEST_URI",
+    "SCRIPT_NAME",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "SERVER_PROTOCOL",
+    "SERVER_SOFTWARE",
+    "TCPLOCALIP",
+    "TCPLOCALPORT",
+    "TCPREMOTEIP",
+    "TCPREMOTEPORT",
+    "UNIQUE_ID",
+    "WEBSOCKET_PROTOCOL",
+    "HTTPS",
+];
+
+/// Variables of the socket-activation protocol, which are about our descriptors.
+const NOT_PASSED_ON: [&str; 3] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
+
+/// Where programs are looked for if nobody said.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A list of `NAME=value`, as exec(3) takes it.
+#[derive(Debug)]
+pub(super) struct Environment {
+    list: Vec<CString>,
+}
+
+impl Environment {
+    /// The environment of a service for this request. The operator's own variables come first and win.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::PathNul`] for a path that holds an encoded NUL. A header cannot, and the operator's own
+    /// variables come from where there is none.
+    pub(super) fn new(
+        config: &Config,
+        peer: &Peer,
+        request: &Request<'_>,
+        protocol: Option<&str>,
+    ) -> Result<Self, Reject> {
+        let path: Vec<u8> = percent_decode_str(request.path()).collect();
+        if path.contains(&0) {
+            return Err(Reject::PathNul);
+        }
+        let path = OsStr::from_bytes(&path);
+        let mut all: Vec<(OsString, OsString)> = config.env.clone();
+        all.extend(inherited(config));
+        all.extend(of_request(peer, request, path, protocol));
+        all.extend(headers(request));
+        if !all.iter().any(|(name, _)| name == "PATH") {
+            all.push(("PATH".into(), DEFAULT_PATH.into()));
+        }
+        Ok(Self { list: listed(all) })
+    }
+
+    pub(super) fn as_slice(&self) -> &[CString] {
+        &self.list
+    }
+}
+
+/// The first of each name, as strings.
+fn listed(all: Vec<(OsString, OsString)>) -> Vec<CString> {
+    let mut seen = std::collections::HashSet::with_capacity(all.len());
+    let mut list = Vec::with_capacity(all.len());
+    for (name, value) in all {
+        let mut entry = name.clone().into_vec();
+        if seen.insert(name) {
+            entry.push(b'=');
+            entry.extend_from_slice(value.as_bytes());
+            list.extend(CString::new(entry));
+        }
+    }
+    list
+}
+
+/// What we were started with and pass on.
+fn inherited(config: &Config) -> impl Iterator<Item = (OsString, OsString)> + '_ {
+    env::vars_os().filter(|(name, _)| {
+        let is_wanted = config
+            .pass_env
+            .as_ref()
+            .is_none_or(|names| names.contains(name));
+        is_wanted && !is_ours(name)
+    })
+}
+
+/// Whether a variable of this name speaks of the request, whoever set it. `HTTP_PROXY` never does: no
+/// header becomes that.
+fn is_ours(name: &OsStr) -> bool {
+    let is_listed = |names: &[&str]| names.iter().any(|it| name == *it);
+    let is_header = name.as_bytes().starts_with(b"HTTP_") && name != "HTTP_PROXY";
+    is_listed(&NAMES) || is_listed(&NOT_PASSED_ON) || is_header
+}
+
+fn of_request(
+    peer: &Peer,
+    request: &Request<'_>,
+    path: &OsStr,
+    protocol: Option<&str>,
+) -> Vec<(OsString, OsString)> {
+    let host = request.host();
+    let remote = peer.remote_ip();
+    let uri = match request.query() {
+        Some(query) => format!("{}?{query}", request.path()),
+        None => request.path().to_owned(),
+    };
+    let local_port = peer.local_port();
+    let server_port = host
+        .as_ref()
+        .and_then(|host| host.port)
+        .map_or_else(|| local_port.clone(), |port| port.to_string());
+    let server_name = host.map_or_else(|| peer.local_ip(), |host| host.host.to_owned());
+    let text = |name: &str, value: &str| (name.into(), value.into());
+    let mut all = vec![
+        text("AUTH_TYPE", ""),
+        text("CONTENT_LENGTH", ""),
+        text("CONTENT_TYPE", ""),
+        text("GATEWAY_INTERFACE", "CGI/1.1"),
+        ("PATH_INFO".into(), path.to_owned()),
+        ("PATH_TRANSLATED".into(), path.to_owned()),
+        text("PROTO", peer.proto()),
+        text("QUERY_STRING", request.query().unwrap_or_default()),
+        text("REMOTE_ADDR", &remote),
+        text("REMOTE_HOST", &remote),
+        text("REMOTE_IDENT", ""),
+        text("REMOTE_PORT", &peer.remote_port()),
+        text("REMOTE_USER", ""),
+        text("REQUEST_METHOD", request.method()),
+        text("REQUEST_URI", &uri),
+        text("SCRIPT_NAME", "/"),
+        text("SERVER_NAME", &server_name),
+        text("SERVER_PORT", &server_port),
+        text("SERVER_PROTOCOL", request.version()),
+        text(
+            "SERVER_SOFTWARE",
+            concat!("websockd/", env!("CARGO_PKG_VERSION")),
+        ),
+        text("UNIQUE_ID", &unique_id()),
+    ];
+    all.extend(protocol.map(|protocol| text("WEBSOCKET_PROTOCOL", protocol)));
+    if peer.is_tcp() {
+        all.extend([
+            text("TCPLOCALIP", &peer.local_ip()),
+            text("TCPLOCALPORT", &local_port),
+            text("TCPREMOTEIP", &remote),
+            text("TCPREMOTEPORT", &peer.remote_port()),
+        ]);
+    }
+    all
+}
+
+/// The request's headers as `HTTP_NAME`. Lines of one name are one list (RFC 9110 5.3), cookies with
+/// their own separator (RFC 6265 5.4). A name with an underscore could pose as another one's, and Proxy
+/// would become a variable that programs take for the operator's.
+fn headers(request: &Request<'_>) -> Vec<(OsString, OsString)> {
+    let mut all: Vec<(OsString, OsString)> = Vec::new();
+    for (name, value) in request.headers() {
+        if name.contains('_') || name.eq_ignore_ascii_case("proxy") {
+            continue;
+        }
+        let separator = match name.eq_ignore_ascii_case("cookie") {
+            true => "; ",
+            false => ", ",
+        };
+        let name = format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"));
+        let value = OsStr::from_bytes(value);
+        match all.iter_mut().find(|(known, _)| *known == *name) {
+            Some((_, list)) => {
+                list.push(separator);
+                list.push(value);
+            }
+            None => all.push((name.into(), value.to_owned())),
+        }
+    }
+    all
+}
+
+/// A number no other request of this machine has: the time, and the process that serves it.
+fn unique_id() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    format!(
+        "{}{:010}",
+        now.unwrap_or_default().as_nanos(),
+        std::process::id()
+    )
+}

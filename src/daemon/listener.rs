@@ -1,0 +1,230 @@
+//! The listener: accepts, forks for each client, reaps, and ends in order.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::handshake::Reject;
+use crate::log;
+use crate::sys::child::{self, End};
+use crate::sys::fd;
+use crate::sys::fork::{Fork, fork};
+use crate::sys::signal::Signals;
+
+use super::config::Config;
+use super::peer::Peer;
+use super::session::Client;
+
+const SIGNALS: Token = Token(usize::MAX);
+
+/// Connections taken before signals are looked at again.
+const MAX_ACCEPTS: usize = 64;
+
+/// How long nothing is accepted when the machine has nothing to accept with.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What a session process is there for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Task {
+    Serve,
+    /// To say that there are too many.
+    Refuse,
+}
+
+/// How a process leaves the listener.
+#[derive(Debug)]
+pub(super) enum Leave {
+    /// It is a new one and has a client to serve.
+    Session(Client, Signals),
+    /// The listener was told to end, and all sessions have.
+    Stopped,
+}
+
+#[derive(Debug)]
+pub(super) struct Listener<'c> {
+    config: &'c Config,
+    poll: Poll,
+    /// Empty when we were told to end.
+    sockets: Vec<OwnedFd>,
+    signals: Signals,
+    sessions: HashMap<Pid, Task>,
+    /// Until then nothing is accepted.
+    paused: Option<Instant>,
+    /// When sessions that have not ended are killed.
+    deadline: Option<Instant>,
+}
+
+impl<'c> Listener<'c> {
+    /// A listener on sockets that listen.
+    pub(super) fn new(
+        config: &'c Config,
+        sockets: Vec<OwnedFd>,
+        signals: Signals,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        for (number, socket) in sockets.iter().enumerate() {
+            let fd = socket.as_raw_fd();
+            poll.registry()
+                .register(&mut SourceFd(&fd), Token(number), Interest::READABLE)?;
+        }
+        let fd = signals.as_fd().as_raw_fd();
+        poll.registry()
+            .register(&mut SourceFd(&fd), SIGNALS, Interest::READABLE)?;
+        Ok(Self {
+            config,
+            poll,
+            sockets,
+            signals,
+            sessions: HashMap::new(),
+            paused: None,
+            deadline: None,
+        })
+    }
+
+    /// Listens until told to end. Returns in every session's process, too, with its client.
+    pub(super) fn run(mut self) -> io::Result<Leave> {
+        let mut events = Events::with_capacity(64);
+        loop {
+            let timeout = self.paused.into_iter().chain(self.deadline).min();
+            let timeout = timeout.map(|at| at.saturating_duration_since(Instant::now()));
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                answer => answer?,
+            }
+            self.heed_signals();
+            let now = Instant::now();
+            if self.deadline.is_some_and(|at| now >= at) {
+                self.signal_sessions(Signal::SIGKILL);
+                self.deadline = None;
+            }
+            if self.sockets.is_empty() && self.sessions.is_empty() {
+                return Ok(Leave::Stopped);
+            }
+            if self.paused.is_none_or(|until| now >= until) {
+                self.paused = None;
+                if let Some(client) = self.accept_all(now) {
+                    self.signals.renew()?;
+                    return Ok(Leave::Session(client, self.signals));
+                }
+            }
+        }
+    }
+
+    /// Accepts what waits, at most so many that signals are not kept waiting. `Some` in a session's
+    /// process.
+    fn accept_all(&mut self, now: Instant) -> Option<Client> {
+        for number in 0..self.sockets.len() {
+            for count in 1.. {
+                if count > MAX_ACCEPTS {
+                    // The edge is used up: come back without one.
+                    self.paused = Some(now);
+                    break;
+                }
+                let socket = self.sockets.get(number)?;
+                match fd::accept(socket) {
+                    Ok(client) => {
+                        if let Some(client) = self.begin_session(client, now) {
+                            return Some(client);
+                        }
+                    }
+                    Err(Errno::EAGAIN) => break,
+                    // The client went before its turn came.
+                    Err(Errno::ECONNABORTED | Errno::EPROTO) => {}
+                    Err(errno) => {
+                        self.pause("accept", errno, now);
+                        return None;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Forks. `Some` in the new process.
+    fn begin_session(&mut self, socket: OwnedFd, now: Instant) -> Option<Client> {
+        let refusals = self.count(Task::Refuse);
+        let is_full = self
+            .config
+            .max_clients
+            .is_some_and(|max| self.sessions.len() - refusals >= max);
+        let task = if is_full { Task::Refuse } else { Task::Serve };
+        // Refusing takes a process, too; beyond a few the connection is simply closed.
+        if is_full && refusals >= max_refusals(self.config.max_clients) {
+            return None;
+        }
+        match fork() {
+            Ok(Fork::Parent(pid)) => {
+                self.sessions.insert(pid, task);
+                None
+            }
+            Ok(Fork::Child) => Some(Client {
+                peer: Peer::of(&socket),
+                socket,
+                refusal: is_full.then_some(Reject::TooManyClients),
+            }),
+            Err(errno) => {
+                self.pause("fork", errno, now);
+                None
+            }
+        }
+    }
+
+    fn count(&self, task: Task) -> usize {
+        self.sessions.values().filter(|it| **it == task).count()
+    }
+
+    /// Nothing is accepted for a moment: the machine has run out of something.
+    fn pause(&mut self, doing: &str, errno: Errno, now: Instant) {
+        log::error(format!("cannot {doing}: {}; pausing", errno.desc()));
+        self.paused = Some(now + PAUSE);
+    }
+
+    fn heed_signals(&mut self) {
+        for signal in self.signals.take() {
+            if signal == Signal::SIGCHLD {
+                self.reap();
+            } else if self.deadline.is_none() {
+                self.stop(signal);
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        while let Some((pid, end)) = child::reap() {
+            self.sessions.remove(&pid);
+            if let End::Signal(_) = end {
+                log::session_died(pid.as_raw(), &end.to_string());
+            }
+        }
+    }
+
+    /// Listens no more, and has every session end.
+    fn stop(&mut self, signal: Signal) {
+        log::stop(signal.as_str());
+        self.sockets.clear();
+        self.paused = None;
+        self.signal_sessions(Signal::SIGTERM);
+        // The sessions take twice the grace for their services.
+        let patience = self.config.grace * 2 + Duration::from_secs(1);
+        self.deadline = Some(Instant::now() + patience);
+    }
+
+    fn signal_sessions(&self, signal: Signal) {
+        for pid in self.sessions.keys() {
+            // One that has just ended and is not reaped yet takes it without harm.
+            let _ended = kill(*pid, signal);
+        }
+    }
+}
+
+/// How many clients at a time are told that there are too many.
+fn max_refusals(max_clients: Option<usize>) -> usize {
+    max_clients.map_or(0, |max| (max / 10).max(16))
+}

@@ -1,0 +1,99 @@
+//! Who is at the other end, and which of our addresses it came to.
+
+use std::env;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+
+use crate::handshake::server::Place;
+use crate::sys::fd;
+
+/// The two ends of a client's connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Peer {
+    remote: Option<SocketAddr>,
+    local: Option<SocketAddr>,
+}
+
+impl Peer {
+    /// The ends of a connected socket. What is not an internet address is none.
+    pub(super) fn of(socket: &impl AsFd) -> Self {
+        Self {
+            remote: fd::peer_address(socket).ok().flatten(),
+            local: fd::local_address(socket).ok().flatten(),
+        }
+    }
+
+    /// The ends of a socket that a super-server gave us, which may know better than a Unix socket:
+    /// by the UCSPI variables, else by REMOTE_ADDR.
+    pub(super) fn of_inherited(socket: &impl AsFd) -> Self {
+        let mut peer = Self::of(socket);
+        if peer.remote.is_none() {
+            peer.remote = address("TCPREMOTEIP", "TCPREMOTEPORT")
+                .or_else(|| address("REMOTE_ADDR", "REMOTE_PORT"));
+        }
+        peer
+    }
+
+    pub(super) fn is_tcp(&self) -> bool {
+        self.remote.is_some()
+    }
+
+    /// UCSPI's name for the kind of connection.
+    pub(super) fn proto(&self) -> &'static str {
+        if self.is_tcp() { "TCP" } else { "UNIX" }
+    }
+
+    /// The client's address; empty if it has none.
+    pub(super) fn remote_ip(&self) -> String {
+        ip(self.remote)
+    }
+
+    pub(super) fn remote_port(&self) -> String {
+        port(self.remote)
+    }
+
+    /// Our address; empty if it is none.
+    pub(super) fn local_ip(&self) -> String {
+        ip(self.local)
+    }
+
+    pub(super) fn local_port(&self) -> String {
+        port(self.local)
+    }
+
+    /// What the handshake is judged by.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            is_secure: false,
+            is_loopback: self.local.is_some_and(|local| is_loopback(local.ip())),
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.remote {
+            Some(remote) => remote.fmt(f),
+            None => f.write_str("unix"),
+        }
+    }
+}
+
+fn ip(address: Option<SocketAddr>) -> String {
+    address.map_or_else(String::new, |address| address.ip().to_string())
+}
+
+fn port(address: Option<SocketAddr>) -> String {
+    address.map_or_else(String::new, |address| address.port().to_string())
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.is_loopback()
+}
+
+fn address(ip: &str, port: &str) -> Option<SocketAddr> {
+    let ip: IpAddr = env::var(ip).ok()?.parse().ok()?;
+    let port = env::var(port).ok().and_then(|port| port.parse().ok());
+    Some(SocketAddr::new(ip, port.unwrap_or(0)))
+}

@@ -1,0 +1,67 @@
+//! The service's part of the end: EOF, time, SIGTERM, time, SIGKILL, to its whole process group.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::sys::child;
+
+use super::Relay;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Ladder {
+    /// The service runs.
+    Waiting,
+    /// It has, or gets, EOF.
+    Eof { since: Instant },
+    /// It was sent SIGTERM.
+    Term { since: Instant },
+    /// It was sent SIGKILL.
+    Kill { since: Instant },
+    /// Nobody is left in its group.
+    Done,
+}
+
+impl Ladder {
+    /// Begins, unless it has begun.
+    pub(super) fn start(&mut self, now: Instant) {
+        if *self == Self::Waiting {
+            *self = Self::Eof { since: now };
+        }
+    }
+
+    /// When the next step is due.
+    pub(super) fn deadline(self, grace: Duration) -> Option<Instant> {
+        match self {
+            Self::Eof { since } | Self::Term { since } | Self::Kill { since } => {
+                Some(since + grace)
+            }
+            Self::Waiting | Self::Done => None,
+        }
+    }
+}
+
+impl Relay {
+    /// Takes the next step if its time has come.
+    pub(super) fn climb(&mut self, now: Instant) {
+        let grace = self.settings.grace;
+        if self.ladder.deadline(grace).is_none_or(|at| now < at) {
+            return;
+        }
+        self.ladder = match self.ladder {
+            Ladder::Eof { .. } => {
+                self.inbound.abandon();
+                child::signal_group(self.service.pid, Signal::SIGTERM);
+                Ladder::Term { since: now }
+            }
+            Ladder::Term { .. } => {
+                child::signal_group(self.service.pid, Signal::SIGKILL);
+                self.outbound.close_source();
+                Ladder::Kill { since: now }
+            }
+            // Not even that: it hangs in the kernel, or waits for an init that reaps.
+            Ladder::Kill { .. } | Ladder::Waiting | Ladder::Done => Ladder::Done,
+        };
+        self.note_group();
+    }
+}

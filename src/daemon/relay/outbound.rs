@@ -1,0 +1,304 @@
+//! Service to client: pipe, records, messages, frames, transport.
+
+use std::borrow::Cow;
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
+
+use mio::event::Event;
+
+use crate::connection::Connection;
+use crate::frame::{CloseCode, Kind, Replacer, Run, Utf8};
+use crate::log::Traffic;
+use crate::queue::{Batch, Queue};
+use crate::record::{Decoder, More, Record};
+use crate::sys::fd;
+
+use super::super::config::InvalidUtf8;
+use super::buffer::{Buffer, Filled};
+use super::client::Client;
+use super::{Goodbye, NO_KEY};
+
+/// One read of the service: a line of 64 KiB and its end, or as much with a typed header.
+const BUFFER_LEN: NonZeroUsize = NonZeroUsize::new(64 * 1024 + 4096).unwrap();
+
+/// Frames beyond this wait in the buffer as records.
+const HIGH_MARK: usize = 184 * 1024;
+
+#[derive(Debug)]
+struct Source {
+    pipe: OwnedFd,
+    is_readable: bool,
+    /// Nobody holds the other end: the end of the stream is behind what can still be read, and is not
+    /// announced again.
+    has_ended: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Outbound {
+    buffer: Buffer,
+    scratch: Vec<u8>,
+    decoder: Decoder,
+    text: Text,
+    queue: Queue,
+    source: Option<Source>,
+    /// The source is at its end, and so is what was read of it.
+    is_ended: bool,
+    /// Nobody listens: what the service says is read, so that it can go on, and dropped.
+    is_mute: bool,
+    pub(super) traffic: Traffic,
+}
+
+impl Outbound {
+    pub(super) fn new(record: Record, invalid_utf8: InvalidUtf8, source: Option<OwnedFd>) -> Self {
+        Self {
+            buffer: Buffer::new(BUFFER_LEN),
+            scratch: Vec::new(),
+            decoder: Decoder::new(record),
+            text: match invalid_utf8 {
+                InvalidUtf8::Close => Text::Checked(Utf8::new()),
+                InvalidUtf8::Replace => Text::Replaced(Replacer::new()),
+            },
+            queue: Queue::new(),
+            is_ended: source.is_none(),
+            source: source.map(|pipe| Source {
+                pipe,
+                is_readable: false,
+                has_ended: false,
+            }),
+            is_mute: false,
+            traffic: Traffic::default(),
+        }
+    }
+
+    pub(super) fn note(&mut self, event: &Event) {
+        if let Some(source) = &mut self.source {
+            source.is_readable = true;
+            source.has_ended |= event.is_read_closed();
+        }
+    }
+
+    /// Whether all the service said has been framed; it will say no more.
+    pub(super) fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    /// Whether frames wait for the client.
+    pub(super) fn is_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// What the service still says is for nobody; what is queued still leaves.
+    pub(super) fn mute(&mut self) {
+        self.is_mute = true;
+        let unread = self.buffer.unread().len();
+        self.buffer.consume(unread);
+    }
+
+    /// Nobody is left to read what is queued.
+    pub(super) fn drop_queue(&mut self) {
+        self.queue.clear();
+    }
+
+    /// Appends a frame after everything else: the Close.
+    pub(super) fn append(&mut self, frame: &[u8]) {
+        let mut batch = Batch::new(&mut self.scratch);
+        batch.copy(frame);
+        batch.end_frame();
+        self.queue.push(&batch, 0);
+    }
+
+    /// One step: write what waits, control frames first; then frame what was read; then read.
+    ///
+    /// # Errors
+    ///
+    /// Why the service's output cannot be sent.
+    pub(super) fn step(
+        &mut self,
+        client: &mut Client,
+        connection: &mut Connection,
+    ) -> Result<Moved, Goodbye> {
+        let mut moved = Moved {
+            written: self.flush(client, connection),
+            ..Moved::default()
+        };
+        if self.is_mute {
+            moved.read = self.read();
+            let unread = self.buffer.unread().len();
+            self.buffer.consume(unread);
+            self.is_ended |= self.source.is_none();
+            return Ok(moved);
+        }
+        if !self.queue.is_empty() {
+            return Ok(moved);
+        }
+        moved.read = self.read();
+        if moved.read || connection.has_control() || !self.is_ended {
+            let before = self.traffic.messages;
+            moved.written += self.frame(client, connection)?;
+            moved.message = self.traffic.messages > before;
+        }
+        Ok(moved)
+    }
+
+    pub(super) fn release(&mut self) {
+        self.buffer.release();
+        self.scratch = Vec::new();
+    }
+
+    pub(super) fn holds_memory(&self) -> bool {
+        self.buffer.is_held()
+    }
+
+    pub(super) fn pipe(&self) -> Option<&OwnedFd> {
+        self.source.as_ref().map(|source| &source.pipe)
+    }
+
+    /// The service ended and somebody else holds its output open: what they say is not waited for.
+    /// Whether it was open.
+    pub(super) fn close_source(&mut self) -> bool {
+        self.source.take().is_some()
+    }
+
+    /// Reads the pipe, if there is something and room for it.
+    fn read(&mut self) -> bool {
+        let Some(source) = self.source.as_mut().filter(|it| it.is_readable) else {
+            return false;
+        };
+        let unread = self.buffer.unread().len();
+        if self.buffer.is_filled_by(unread) {
+            return false;
+        }
+        match self.buffer.fill(|room| Ok(fd::read(&source.pipe, room)?)) {
+            Ok(Filled::Ended) => self.source = None,
+            Ok(filled) => source.is_readable = filled == Filled::Some || source.has_ended,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                source.is_readable = false;
+                return false;
+            }
+            Err(_) => self.source = None,
+        }
+        true
+    }
+
+    /// Frames what is in the buffer and writes it; what the client does not take is queued.
+    fn frame(
+        &mut self,
+        client: &mut Client,
+        connection: &mut Connection,
+    ) -> Result<usize, Goodbye> {
+        let mut batch = Batch::new(&mut self.scratch);
+        if client.is_writable {
+            while let Some(frame) = connection.poll_control(NO_KEY) {
+                batch.copy(&frame);
+                batch.end_frame();
+            }
+        }
+        let has_source = self.source.is_some();
+        let length = self.buffer.unread().len();
+        let is_filled = self.buffer.is_filled_by(length);
+        let mut rest: &[u8] = self.buffer.unread();
+        let mut outcome = Ok(());
+        while !batch.is_full() && batch.len() < HIGH_MARK {
+            let more = match (has_source, is_filled && rest.len() == length) {
+                (false, _) => More::Ended,
+                (true, true) => More::NoRoom,
+                (true, false) => More::Possible,
+            };
+            match self.decoder.decode(rest, more) {
+                Ok(Some((run, used))) => {
+                    rest = rest.get(used..).unwrap_or_default();
+                    self.traffic.bytes += u64::try_from(run.bytes.len()).unwrap_or(0);
+                    self.traffic.messages += u64::from(run.is_last());
+                    outcome = self.text.send(run, connection, &mut batch);
+                }
+                Ok(None) => {
+                    self.is_ended |= !has_source;
+                    break;
+                }
+                Err(fault) => {
+                    self.is_ended = true;
+                    outcome = Err(Goodbye::new(CloseCode::INVALID_PAYLOAD, fault.to_string()));
+                }
+            }
+            if outcome.is_err() {
+                break;
+            }
+        }
+        let consumed = length - rest.len();
+        let written = client.write(&batch.slices(0), batch.len());
+        self.queue.push(&batch, written);
+        self.buffer.consume(consumed);
+        outcome.map(|()| written)
+    }
+
+    /// Writes what is queued; how many bytes of it went.
+    fn flush(&mut self, client: &mut Client, connection: &mut Connection) -> usize {
+        let mut total = 0;
+        while !self.queue.is_empty() && client.is_writable {
+            while let Some(frame) = connection.poll_control(NO_KEY) {
+                self.queue.overtake(&frame);
+            }
+            let slices = self.queue.slices();
+            let asked = slices.iter().map(|slice| slice.len()).sum();
+            let written = client.write(&slices, asked);
+            self.queue.advance(written);
+            total += written;
+        }
+        total
+    }
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Moved {
+    /// The pipe gave something, its end perhaps.
+    pub(super) read: bool,
+    /// Bytes that went to the client.
+    pub(super) written: usize,
+    /// At least one message was framed to its end.
+    pub(super) message: bool,
+}
+
+/// What makes sure that text is UTF-8 (RFC 6455 8.1).
+#[derive(Debug)]
+enum Text {
+    Checked(Utf8),
+    Replaced(Replacer),
+}
+
+impl Text {
+    /// Adds one run to the batch as a frame.
+    fn send<'a>(
+        &mut self,
+        run: Run<'a>,
+        connection: &mut Connection,
+        batch: &mut Batch<'a, '_>,
+    ) -> Result<(), Goodbye> {
+        let bytes = match self {
+            _ if run.kind == Kind::Binary => Cow::Borrowed(run.bytes),
+            Self::Replaced(replacer) => replacer.replace(run.bytes, run.is_last()),
+            Self::Checked(utf8) => {
+                let checked = utf8.check(run.bytes).and_then(|()| match run.is_last() {
+                    true => utf8.finish(),
+                    false => Ok(()),
+                });
+                checked.map_err(|_| {
+                    Goodbye::new(CloseCode::INVALID_PAYLOAD, "service output is not UTF-8")
+                })?;
+                Cow::Borrowed(run.bytes)
+            }
+        };
+        match bytes {
+            Cow::Borrowed(bytes) => connection.send(Run { bytes, ..run }, NO_KEY, batch),
+            Cow::Owned(bytes) => {
+                let run = Run {
+                    bytes: &bytes,
+                    ..run
+                };
+                connection.send_copy(run, NO_KEY, batch);
+            }
+        }
+        Ok(())
+    }
+}

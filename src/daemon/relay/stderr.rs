@@ -1,0 +1,64 @@
+//! The service's standard error as lines of the log.
+
+use std::os::fd::OwnedFd;
+
+use memchr::memchr;
+use nix::errno::Errno;
+
+use crate::log;
+use crate::sys::fd;
+
+/// A line longer than this is logged in parts.
+const MAX_LINE_LEN: usize = 1024;
+
+#[derive(Debug)]
+pub(super) struct Stderr {
+    pub(super) pipe: OwnedFd,
+    /// The beginning of a line, shorter than `MAX_LINE_LEN`.
+    begun: Vec<u8>,
+}
+
+impl Stderr {
+    pub(super) fn new(pipe: OwnedFd) -> Self {
+        Self {
+            pipe,
+            begun: Vec::new(),
+        }
+    }
+
+    /// Logs what has come; `false` at the end.
+    pub(super) fn log_lines(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        loop {
+            match fd::read(&self.pipe, &mut bytes) {
+                Ok(count @ 1..) => self.take(bytes.get(..count).unwrap_or_default()),
+                Err(Errno::EAGAIN) => return true,
+                Ok(0) | Err(_) => {
+                    if !self.begun.is_empty() {
+                        log::service(&self.begun);
+                    }
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = MAX_LINE_LEN - self.begun.len();
+            let end = memchr(b'\n', bytes);
+            let part = end.unwrap_or(bytes.len()).min(room);
+            let (line, rest) = bytes.split_at_checked(part).unwrap_or((bytes, &[]));
+            self.begun.extend_from_slice(line);
+            bytes = rest;
+            let is_ended = end == Some(part);
+            if is_ended || self.begun.len() == MAX_LINE_LEN {
+                log::service(&self.begun);
+                self.begun.clear();
+            }
+            if is_ended {
+                bytes = bytes.get(1..).unwrap_or_default();
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What the clock decides: pings, timeouts, and how long anything is waited for.
+
+use std::time::{Duration, Instant};
+
+use crate::frame::CloseCode;
+
+use super::inbound::Heard;
+use super::outbound::Moved;
+use super::phase::Phase;
+use super::{Goodbye, Relay};
+
+/// Between pings to a client that is not read: a peer that is gone answers one with a reset.
+const STALL_PING: Duration = Duration::from_secs(3);
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timers {
+    /// When bytes last came from the client.
+    heard: Instant,
+    /// When we last pinged it since.
+    pinged: Option<Instant>,
+    /// When a message last ended, either way.
+    message: Instant,
+    /// When we last pinged it while it is not read, or when that began.
+    stalled: Option<Instant>,
+    /// Since when frames wait without one byte leaving.
+    stuck: Option<Instant>,
+    /// Since when messages have had nowhere to go.
+    deaf: Option<Instant>,
+    /// When the service ended.
+    pub(super) exited: Option<Instant>,
+}
+
+impl Timers {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            heard: now,
+            pinged: None,
+            stalled: None,
+            message: now,
+            stuck: None,
+            deaf: None,
+            exited: None,
+        }
+    }
+
+    pub(super) fn note_heard(&mut self, heard: Heard, now: Instant) {
+        if heard.bytes {
+            self.heard = now;
+            self.pinged = None;
+        }
+        if heard.message {
+            self.message = now;
+        }
+    }
+
+    pub(super) fn note_sent(&mut self, moved: Moved, is_queued: bool, now: Instant) {
+        if !is_queued {
+            self.stuck = None;
+        } else if moved.written > 0 || self.stuck.is_none() {
+            self.stuck = Some(now);
+        }
+        if moved.message {
+            self.message = now;
+        }
+    }
+
+    /// The client is not read: its silence means nothing.
+    pub(super) fn note_stalled(&mut self, now: Instant) {
+        self.stalled.get_or_insert(now);
+    }
+
+    /// The client is read.
+    pub(super) fn note_flowing(&mut self, now: Instant) {
+        if self.stalled.take().is_some() {
+            self.heard = now;
+            self.pinged = None;
+        }
+    }
+
+    pub(super) fn note_deaf(&mut self, now: Instant) {
+        self.deaf.get_or_insert(now);
+    }
+
+    pub(super) fn note_exit(&mut self, now: Instant) {
+        self.exited = Some(now);
+    }
+}
+
+/// A moment at which something has to be done.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Due {
+    /// The service has closed its input, and a message is lost.
+    Deaf,
+    /// No message came or went.
+    Idle,
+    /// The client is silent.
+    Ping,
+    /// It does not even answer a ping.
+    Silence,
+    /// It does not read.
+    Stuck,
+}
+
+impl Relay {
+    /// Does what is due.
+    pub(super) fn look_at_clock(&mut self, now: Instant) {
+        self.climb(now);
+        let due: Vec<_> = self.dues().filter(|(at, _)| *at <= now).collect();
+        for (_, due) in due {
+            match due {
+                Due::Deaf => {
+                    let goodbye =
+                        Goodbye::new(CloseCode::INTERNAL_ERROR, "service has closed its input");
+                    self.close(goodbye, now);
+                }
+                Due::Idle => self.close(Goodbye::new(CloseCode::GOING_AWAY, "idle timeout"), now),
+                Due::Ping => {
+                    self.timers.pinged = Some(now);
+                    self.timers.stalled = self.timers.stalled.map(|_| now);
+                    self.connection.ping(b"");
+                }
+                // Where frames wait, a Close behind them would not be seen either.
+                Due::Silence if self.outbound.is_queued() => {
+                    self.lose_client("no answer to ping", now);
+                }
+                Due::Silence => {
+                    let goodbye = Goodbye::new(CloseCode::GOING_AWAY, "no answer to ping");
+                    self.close(goodbye, now);
+                }
+                Due::Stuck => self.lose_client("write timeout", now),
+            }
+        }
+    }
+
+    /// The next moment at which something is due.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let waits = match &self.phase {
+            Phase::Open => self
+                .timers
+                .exited
+                .map(|exited| exited + self.settings.grace),
+            Phase::Answering { until, .. } => Some(*until),
+            Phase::Closing(closing) => closing.until,
+            Phase::Gone => None,
+        };
+        self.dues()
+            .map(|(at, _)| at)
+            .chain(waits)
+            .chain(self.ladder.deadline(self.settings.grace))
+            .min()
+    }
+
+    fn dues(&self) -> impl Iterator<Item = (Instant, Due)> + use<> {
+        let settings = self.settings;
+        let timers = self.timers;
+        let is_open = matches!(self.phase, Phase::Open);
+        let is_answering = matches!(self.phase, Phase::Answering { .. });
+        let is_gone = matches!(self.phase, Phase::Gone);
+        let deaf = timers.deaf.filter(|_| is_open && timers.exited.is_none());
+        let deaf = deaf.map(|since| (since + settings.grace, Due::Deaf));
+        let idle = settings.idle_timeout.filter(|_| is_open);
+        let idle = idle.map(|timeout| (timers.message + timeout, Due::Idle));
+        let [ping, silence] = self.ping_dues(is_open || is_answering);
+        let stuck = timers
+            .stuck
+            .filter(|_| !is_gone)
+            .zip(settings.write_timeout);
+        let stuck = stuck.map(|(since, timeout)| (since + timeout, Due::Stuck));
+        [deaf, idle, ping, silence, stuck].into_iter().flatten()
+    }
+
+    /// When to ping, and when silence is the end. A client that is not read cannot be blamed for
+    /// silence, but it is pinged: an end of the stream behind a full window shows in no other way.
+    fn ping_dues(&self, may_ping: bool) -> [Option<(Instant, Due)>; 2] {
+        let timers = self.timers;
+        if !may_ping {
+            return [None, None];
+        }
+        if let Some(since) = timers.stalled {
+            return [Some((since + STALL_PING, Due::Ping)), None];
+        }
+        let Some(interval) = self.settings.ping else {
+            return [None, None];
+        };
+        let ping = match timers.pinged {
+            None => Some((timers.heard + interval, Due::Ping)),
+            Some(_) => None,
+        };
+        [ping, Some((timers.heard + interval * 2, Due::Silence))]
+    }
+}

@@ -1,0 +1,77 @@
+//! Reading a request's head from the client, within the deadline and not beyond it.
+
+use std::io;
+
+use nix::poll::PollFlags;
+
+use crate::handshake::Reject;
+use crate::handshake::head::{HeadScanner, MAX_HEAD_LEN};
+use crate::sys::patience::Patience;
+use crate::transport::Transport;
+
+/// The bytes up to the blank line, and what came behind it.
+#[derive(Debug)]
+pub(super) struct Head {
+    received: Vec<u8>,
+    /// `len <= received.len()`.
+    len: usize,
+}
+
+/// Why there is no head.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum HeadEnd {
+    /// The client went, or we were told to: there is nobody to answer.
+    Left,
+    /// What came cannot become one, or did not in time.
+    Rejected(Reject),
+}
+
+impl From<io::Error> for HeadEnd {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::TimedOut {
+            Self::Rejected(Reject::Timeout)
+        } else {
+            Self::Left
+        }
+    }
+}
+
+impl Head {
+    /// Reads until the head is complete.
+    pub(super) fn read(transport: &mut Transport, patience: Patience<'_>) -> Result<Self, HeadEnd> {
+        let mut scanner = HeadScanner::new();
+        let mut received = Vec::with_capacity(1024);
+        loop {
+            let scanned = scanner.scan(&received);
+            if let Some(len) = scanned.map_err(|it| HeadEnd::Rejected(it.into()))? {
+                return Ok(Self { received, len });
+            }
+            match read_some(transport, &mut received) {
+                Ok(0) => return Err(HeadEnd::Left),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    patience.wait(transport, PollFlags::POLLIN)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The head, with its blank line.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.received.get(..self.len).unwrap_or_default()
+    }
+
+    /// What came behind it: frames.
+    pub(super) fn rest(&self) -> &[u8] {
+        self.received.get(self.len..).unwrap_or_default()
+    }
+}
+
+fn read_some(transport: &mut Transport, received: &mut Vec<u8>) -> io::Result<usize> {
+    let before = received.len();
+    received.resize(before + MAX_HEAD_LEN, 0);
+    let outcome = transport.read(received.get_mut(before..).unwrap_or_default());
+    received.truncate(before + outcome.as_ref().copied().unwrap_or(0));
+    outcome
+}

@@ -1,0 +1,233 @@
+//! One client from accept to exit: handshake, service, relay, in that order.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use crate::connection::{Connection, Limits};
+use crate::frame::Role;
+use crate::handshake::server::{self, Upgrade};
+use crate::handshake::{Reject, Request};
+use crate::log;
+use crate::sys::patience::Patience;
+use crate::sys::signal::Signals;
+use crate::sys::{child, fd};
+use crate::transport::Transport;
+
+use super::config::Config;
+use super::environment::Environment;
+use super::peer::Peer;
+use super::relay::{Outcome, Relay};
+use super::request::{Head, HeadEnd};
+use super::service::Service;
+
+/// How long a refused client may take to read why.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A client that was accepted, and what was decided of it then.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) socket: OwnedFd,
+    pub(super) peer: Peer,
+    /// Why it gets no session, whatever it asks for.
+    pub(super) refusal: Option<Reject>,
+}
+
+/// Serves one client to its end.
+pub(super) fn serve(client: Client, config: &Config, signals: Signals) -> Result<(), nix::Error> {
+    let accepted = Instant::now();
+    child::adopt_orphans()?;
+    if client.peer.is_tcp() {
+        // A connection that has ended in the meantime refuses; that shows at the first read.
+        let _ended = fd::set_nodelay(&client.socket);
+    }
+    let mut session = Session {
+        config,
+        peer: client.peer,
+        transport: Transport::plain(client.socket)?,
+        signals,
+    };
+    let deadline = accepted + config.handshake_timeout;
+    let patience = Patience::until(deadline, &session.signals);
+    let head = match Head::read(&mut session.transport, patience) {
+        Ok(head) => head,
+        Err(HeadEnd::Rejected(reject)) => {
+            session.refuse(reject, None);
+            return Ok(());
+        }
+        Err(HeadEnd::Left) => return Ok(()),
+    };
+    match Request::parse(head.bytes()) {
+        Err(reject) => session.refuse(reject, None),
+        Ok(request) => session.answer(&request, client.refusal, &head, accepted),
+    }
+    Ok(())
+}
+
+struct Session<'c> {
+    config: &'c Config,
+    peer: Peer,
+    transport: Transport,
+    signals: Signals,
+}
+
+impl Session<'_> {
+    /// Answers a request: with a session if it asks for one and may have it.
+    fn answer(
+        mut self,
+        request: &Request<'_>,
+        refusal: Option<Reject>,
+        head: &Head,
+        accepted: Instant,
+    ) {
+        if let Some(reject) = refusal {
+            return self.refuse(reject, Some(request));
+        }
+        if !request.wants_upgrade() {
+            return self.answer_plain(request);
+        }
+        let upgrade = match server::judge(request, &self.config.policy, &self.peer.place()) {
+            Ok(upgrade) => upgrade,
+            Err(reject) => return self.refuse(reject, Some(request)),
+        };
+        match self.start_service(request, &upgrade) {
+            Ok(service) => self.relay(request, &upgrade, service, head, accepted),
+            Err(reject) => self.refuse(reject, Some(request)),
+        }
+    }
+
+    fn start_service(
+        &self,
+        request: &Request<'_>,
+        upgrade: &Upgrade<'_>,
+    ) -> Result<Service, Reject> {
+        let environment = Environment::new(self.config, &self.peer, request, upgrade.protocol())?;
+        let reset: Vec<_> = self.signals.altered().collect();
+        Service::start(self.config, &environment, &reset).map_err(|error| {
+            log::error(&error);
+            Reject::SpawnFailed
+        })
+    }
+
+    /// Says 101 and moves bytes until both sides are done.
+    fn relay(
+        mut self,
+        request: &Request<'_>,
+        upgrade: &Upgrade<'_>,
+        service: Service,
+        head: &Head,
+        accepted: Instant,
+    ) {
+        let peer = self.peer.to_string();
+        log::Open {
+            peer: &peer,
+            path: request.path(),
+            origin: request.header("origin"),
+            protocol: upgrade.protocol(),
+        }
+        .write();
+        let mut response = Vec::new();
+        upgrade.write_response(&[], &mut response);
+        // A client that has gone in the meantime is noticed by the relay, which ends the service.
+        let patience = Patience::until(accepted + self.config.handshake_timeout, &self.signals);
+        let _gone = self.transport.write_all(&response, patience);
+        let limits = Limits {
+            max_message_len: self.config.max_message,
+        };
+        let connection = Connection::new(Role::Server, limits);
+        let relay = Relay::new(
+            self.transport,
+            connection,
+            head.rest(),
+            service,
+            (self.config, self.signals),
+        );
+        match relay.and_then(Relay::run) {
+            Ok(outcome) => log_close(&peer, accepted, &outcome),
+            Err(error) => log::error(format!("cannot relay: {error}")),
+        }
+    }
+
+    /// Answers a request that asks for no upgrade.
+    fn answer_plain(&mut self, request: &Request<'_>) {
+        if let Err(reject) = server::admit(request, &self.config.policy, &self.peer.place()) {
+            return self.refuse(reject, Some(request));
+        }
+        #[cfg(feature = "site")]
+        if self.config.console {
+            if !matches!(request.method(), "GET" | "HEAD") {
+                return self.refuse(Reject::Method, Some(request));
+            }
+            let mut response = Vec::new();
+            crate::site::console::response(request.method(), &mut response);
+            return self.say_and_end(&response);
+        }
+        self.refuse(Reject::NotUpgrade, Some(request));
+    }
+
+    /// Answers with a status and says so in the log.
+    fn refuse(&mut self, reject: Reject, request: Option<&Request<'_>>) {
+        let mut response = Vec::new();
+        match request {
+            Some(request) if request.method() == "HEAD" => {
+                reject.write_response_to_head(&[], &mut response);
+            }
+            _ => reject.write_response(&[], &mut response),
+        }
+        log::Refuse {
+            peer: &self.peer.to_string(),
+            status: reject.status(),
+            path: request.map(Request::path),
+            host: request.and_then(|request| request.header("host")),
+            origin: request.and_then(|request| request.header("origin")),
+            reason: &reject.to_string(),
+            remedy: remedy(reject, request).as_deref(),
+        }
+        .write();
+        self.say_and_end(&response);
+    }
+
+    /// Writes a response and closes in order: what the client still sends is read until it has seen the
+    /// end, lest a reset overtake the response.
+    fn say_and_end(&mut self, response: &[u8]) {
+        let patience = Patience::until(Instant::now() + LINGER, &self.signals);
+        let ended = self
+            .transport
+            .write_all(response, patience)
+            .and_then(|()| self.transport.finish())
+            .and_then(|()| self.transport.read_to_end(patience));
+        drop::<io::Result<()>>(ended);
+    }
+}
+
+/// The option that would allow such a request, with the value it would have to have.
+fn remedy(reject: Reject, request: Option<&Request<'_>>) -> Option<String> {
+    let option = reject.remedy()?;
+    let value = if reject == Reject::Origin {
+        request?.header("origin").map(String::from_utf8_lossy)
+    } else if reject == Reject::Host {
+        request?.host().map(|host| host.host.into())
+    } else {
+        None
+    };
+    Some(match value {
+        Some(value) => format!("{option} {value}"),
+        None => option.to_owned(),
+    })
+}
+
+fn log_close(peer: &str, accepted: Instant, outcome: &Outcome) {
+    log::Close {
+        peer,
+        lasted: accepted.elapsed(),
+        inbound: outcome.inbound,
+        outbound: outcome.outbound,
+        code: outcome.code.as_u16(),
+        reason: &outcome.reason,
+        service: &match outcome.status {
+            Some(end) => end.to_string(),
+            None => "still there".to_owned(),
+        },
+    }
+    .write();
+}

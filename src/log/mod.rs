@@ -1,0 +1,203 @@
+//! The log: one function an event, one `write` a line, to stderr or syslog.
+//!
+//! Floor 2. The list of these functions is the log's documentation; the manual's DIAGNOSTICS follow it.
+//! A line that cannot be written is lost: a log must not stop a service.
+
+mod line;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use line::Line;
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Level {
+    /// What went wrong here and needs a person.
+    Error,
+    /// Also what went wrong with one client or service.
+    Warn,
+    /// Also start, stop, sessions, refusals.
+    #[default]
+    Info,
+    /// Also what the program decided by itself.
+    Debug,
+}
+
+/// What a line looks like.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Format {
+    /// Time, level, event, then `key=value`.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where lines go.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Sink {
+    /// Descriptor 2.
+    #[default]
+    Stderr,
+    /// syslog(3), facility daemon.
+    Syslog,
+}
+
+/// The settings of the process, inherited by the processes it forks.
+static LEVEL: AtomicU8 = AtomicU8::new(2);
+static FORMAT: AtomicU8 = AtomicU8::new(0);
+static SINK: AtomicU8 = AtomicU8::new(0);
+
+/// Settles how much is logged, and how. Before this it is `Info`, `Text`.
+pub fn init(level: Level, format: Format) {
+    let level = match level {
+        Level::Error => 0,
+        Level::Warn => 1,
+        Level::Info => 2,
+        Level::Debug => 3,
+    };
+    LEVEL.store(level, Ordering::Relaxed);
+    FORMAT.store(u8::from(format == Format::Json), Ordering::Relaxed);
+}
+
+/// Settles where it goes. Before this it is stderr.
+pub fn send_to(sink: Sink) {
+    SINK.store(u8::from(sink == Sink::Syslog), Ordering::Relaxed);
+}
+
+fn line(level: Level, event: &'static str) -> Line {
+    Line::new(level, event)
+}
+
+/// A socket listens: its address as `address:port`.
+pub(crate) fn listening(address: SocketAddr) {
+    line(Level::Info, "listening")
+        .text("address", address.to_string())
+        .write();
+}
+
+/// There is a console page for a person to open.
+pub(crate) fn console(url: &str) {
+    line(Level::Info, "console").text("url", url).write();
+}
+
+/// The listener goes: which signal asked it to.
+pub(crate) fn stop(signal: &str) {
+    line(Level::Info, "stop").text("signal", signal).write();
+}
+
+/// Something the machine refused; what we were doing is in the sentence.
+pub(crate) fn error(what: impl ToString) {
+    line(Level::Error, "error")
+        .text("what", what.to_string())
+        .write();
+}
+
+/// A session process ended otherwise than by its own decision.
+pub(crate) fn session_died(pid: i32, how: &str) {
+    line(Level::Error, "died")
+        .text("pid", pid.to_string())
+        .text("how", how)
+        .write();
+}
+
+/// A line the service wrote on its standard error.
+pub(crate) fn service(text: &[u8]) {
+    line(Level::Info, "service")
+        .own_pid()
+        .text("line", text)
+        .write();
+}
+
+/// A session begins.
+#[derive(Debug)]
+pub(crate) struct Open<'a> {
+    pub(crate) peer: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) origin: Option<&'a [u8]>,
+    pub(crate) protocol: Option<&'a str>,
+}
+
+impl Open<'_> {
+    pub(crate) fn write(&self) {
+        line(Level::Info, "open")
+            .own_pid()
+            .text("peer", self.peer)
+            .text("path", self.path)
+            .text("origin", self.origin.unwrap_or(b"-"))
+            .known("protocol", self.protocol)
+            .write();
+    }
+}
+
+/// Messages and payload bytes in one direction.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Traffic {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+}
+
+/// A session has ended.
+#[derive(Debug)]
+pub(crate) struct Close<'a> {
+    pub(crate) peer: &'a str,
+    pub(crate) lasted: Duration,
+    pub(crate) inbound: Traffic,
+    pub(crate) outbound: Traffic,
+    pub(crate) code: u16,
+    pub(crate) reason: &'a str,
+    /// How the service ended: `exit 0`, `signal 15`.
+    pub(crate) service: &'a str,
+}
+
+impl Close<'_> {
+    pub(crate) fn write(&self) {
+        line(Level::Info, "close")
+            .own_pid()
+            .text("peer", self.peer)
+            .number("seconds", seconds(self.lasted))
+            .number("in_messages", self.inbound.messages)
+            .number("in_bytes", self.inbound.bytes)
+            .number("out_messages", self.outbound.messages)
+            .number("out_bytes", self.outbound.bytes)
+            .number("code", self.code)
+            .text("reason", self.reason)
+            .text("service", self.service)
+            .write();
+    }
+}
+
+/// With three decimals, and without the many kilobytes that print any other float.
+fn seconds(duration: Duration) -> String {
+    format!("{}.{:03}", duration.as_secs(), duration.subsec_millis())
+}
+
+/// A request was answered with a status instead of a session.
+#[derive(Debug)]
+pub(crate) struct Refuse<'a> {
+    pub(crate) peer: &'a str,
+    pub(crate) status: u16,
+    pub(crate) path: Option<&'a str>,
+    pub(crate) host: Option<&'a [u8]>,
+    pub(crate) origin: Option<&'a [u8]>,
+    pub(crate) reason: &'a str,
+    /// The option that would allow it.
+    pub(crate) remedy: Option<&'a str>,
+}
+
+impl Refuse<'_> {
+    pub(crate) fn write(&self) {
+        line(Level::Info, "refuse")
+            .own_pid()
+            .text("peer", self.peer)
+            .number("status", self.status)
+            .known("path", self.path)
+            .known("host", self.host)
+            .known("origin", self.origin)
+            .text("reason", self.reason)
+            .known("remedy", self.remedy)
+            .write();
+    }
+}

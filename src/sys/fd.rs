@@ -1,0 +1,156 @@
+//! Descriptors: made close-on-exec, from birth or at the first opportunity.
+#![expect(
+    unsafe_code,
+    reason = "descriptors by number: accept4, those we were started with"
+)]
+
+use std::io::IoSlice;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::libc;
+use nix::sys::socket::{
+    Shutdown, SockFlag, SockaddrStorage, accept4, getpeername, getsockname, getsockopt, setsockopt,
+    shutdown, sockopt,
+};
+use nix::sys::stat::{SFlag, fstat};
+
+use super::retry;
+
+/// A pipe: its read end, its write end.
+pub(crate) fn pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
+    nix::unistd::pipe2(OFlag::O_CLOEXEC)
+}
+
+/// Makes reads and writes answer EAGAIN where they would wait.
+pub(crate) fn set_nonblocking(fd: &impl AsFd) -> nix::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(drop)
+}
+
+/// Reads what is there.
+pub(crate) fn read(fd: &impl AsFd, into: &mut [u8]) -> nix::Result<usize> {
+    retry(|| nix::unistd::read(fd, into))
+}
+
+/// Writes what there is room for.
+pub(crate) fn write(fd: &impl AsFd, bytes: &[u8]) -> nix::Result<usize> {
+    retry(|| nix::unistd::write(fd, bytes))
+}
+
+/// Writes what there is room for, in order.
+pub(crate) fn write_vectored(fd: &impl AsFd, slices: &[IoSlice<'_>]) -> nix::Result<usize> {
+    match slices {
+        [only] => write(fd, only),
+        _ => retry(|| nix::sys::uio::writev(fd, slices)),
+    }
+}
+
+/// Accepts one connection, non-blocking.
+pub(crate) fn accept(listener: &impl AsFd) -> nix::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = retry(|| accept4(listener.as_fd().as_raw_fd(), flags))?;
+    // SAFETY: the kernel has just given us this descriptor; nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The other end's address; `None` for a Unix socket.
+pub(crate) fn peer_address(socket: &impl AsFd) -> nix::Result<Option<SocketAddr>> {
+    getpeername::<SockaddrStorage>(socket.as_fd().as_raw_fd()).map(|it| internet_address(&it))
+}
+
+/// This end's address; `None` for a Unix socket.
+pub(crate) fn local_address(socket: &impl AsFd) -> nix::Result<Option<SocketAddr>> {
+    getsockname::<SockaddrStorage>(socket.as_fd().as_raw_fd()).map(|it| internet_address(&it))
+}
+
+fn internet_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(v4) = storage.as_sockaddr_in() {
+        return Some(SocketAddr::V4((*v4).into()));
+    }
+    let v6: std::net::SocketAddrV6 = (*storage.as_sockaddr_in6()?).into();
+    // An IPv4 client of a socket for both is what it is.
+    Some(match v6.ip().to_ipv4_mapped() {
+        Some(v4) => SocketAddr::new(v4.into(), v6.port()),
+        None => SocketAddr::V6(v6),
+    })
+}
+
+/// Sends small segments at once: a batch is one write already.
+pub(crate) fn set_nodelay(socket: &impl AsFd) -> nix::Result<()> {
+    setsockopt(socket, sockopt::TcpNoDelay, &true)
+}
+
+/// Ends our direction of a connection: the peer reads an end of file after what was written.
+pub(crate) fn shutdown_write(socket: &impl AsFd) -> nix::Result<()> {
+    shutdown(socket.as_fd().as_raw_fd(), Shutdown::Write)
+}
+
+/// Whether `fd` is a socket, and if so whether it listens.
+pub(crate) fn socket_listens(fd: &impl AsFd) -> Option<bool> {
+    is_socket(fd).then(|| getsockopt(fd, sockopt::AcceptConn).unwrap_or(false))
+}
+
+/// Whether `fd` is a socket.
+pub(crate) fn is_socket(fd: &impl AsFd) -> bool {
+    fstat(fd).is_ok_and(|stat| {
+        SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFSOCK
+    })
+}
+
+/// Whether a standard descriptor is a socket.
+pub(crate) fn is_standard_socket(number: RawFd) -> bool {
+    // SAFETY: as in `take_standard`.
+    is_socket(&unsafe { BorrowedFd::borrow_raw(number) })
+}
+
+/// Takes a standard descriptor for our own, under a number above 2, and leaves `/dev/null` under the
+/// old one, so that nothing that prints or is started later can reach the client by it.
+pub(crate) fn take_standard(number: RawFd) -> nix::Result<OwnedFd> {
+    // SAFETY: descriptors 0 to 2 are open in every process of ours (the runtime sees to it), and the
+    // borrow ends with this function.
+    let standard = unsafe { BorrowedFd::borrow_raw(number) };
+    let number = fcntl(standard, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: fcntl has just made it.
+    let taken = unsafe { OwnedFd::from_raw_fd(number) };
+    let null = nix::fcntl::open(
+        "/dev/null",
+        OFlag::O_RDWR | OFlag::O_CLOEXEC,
+        nix::sys::stat::Mode::empty(),
+    )?;
+    // SAFETY: both are open; dup2 replaces the standard one in one step.
+    Errno::result(unsafe { libc::dup2(null.as_raw_fd(), standard.as_raw_fd()) })?;
+    Ok(taken)
+}
+
+/// Marks every descriptor above 2 close-on-exec: what we were started with and did not ask for stays
+/// ours and is not the service's.
+pub(crate) fn keep_from_services() -> nix::Result<()> {
+    // SAFETY: close_range(2) with this flag closes nothing now.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if done == 0 {
+        return Ok(());
+    }
+    // Linux before 5.11, or a sandbox that knows no close_range.
+    let open = std::fs::read_dir("/proc/self/fd").map_err(|_| Errno::ENOSYS)?;
+    for number in open
+        .flatten()
+        .filter_map(|it| it.file_name().to_str()?.parse().ok())
+    {
+        if number > 2 {
+            // SAFETY: a number that is not open any more (the directory's own) gives EBADF.
+            let fd = unsafe { BorrowedFd::borrow_raw(number) };
+            let _closed = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+        }
+    }
+    Ok(())
+}

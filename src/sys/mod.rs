@@ -1,0 +1,65 @@
+//! The machine: descriptors, processes, signals, memory. The only home of `unsafe`.
+//!
+//! Floor 2. Everything here assumes what `websockd` guarantees: the process never starts a thread.
+
+pub(crate) mod child;
+pub(crate) mod fd;
+pub(crate) mod fork;
+pub(crate) mod pages;
+pub(crate) mod patience;
+pub(crate) mod signal;
+pub(crate) mod socket;
+
+use std::fmt;
+
+use nix::errno::Errno;
+
+/// What the machine refused: "cannot *doing* *on*: *reason*".
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Error {
+    /// The verb: `listen on`, `run`.
+    pub(crate) doing: &'static str,
+    /// What it was to be done to.
+    pub(crate) on: String,
+    /// The system's reason.
+    pub(crate) source: Errno,
+}
+
+impl Error {
+    /// The error of a call that was to do `doing` to `on`.
+    pub(crate) fn new(doing: &'static str, on: impl Into<String>, source: Errno) -> Self {
+        Self {
+            doing,
+            on: on.into(),
+            source,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot {} {}: {}",
+            self.doing,
+            self.on,
+            self.source.desc()
+        )
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// `EINTR` is no answer: asks again.
+pub(crate) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            answer => return answer,
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Manual and README against the option table and each other: prose is written by hand, facts are
+//! compared. `UPDATE=1 cargo test --test manual` writes the help into the README.
+
+#![cfg(feature = "daemon")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use websockd::cli::flags::{self, Flag, Means, Takes};
+use websockd::cli::help;
+use websockd::daemon::environment::NAMES;
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(path(name)).expect(name)
+}
+
+/// The lines of one section of the manual.
+fn section(name: &str) -> Vec<String> {
+    let manual = read("man/websockd.8");
+    let heading = format!(".Sh {name}");
+    let lines = manual.lines().skip_while(|line| *line != heading).skip(1);
+    let lines: Vec<_> = lines
+        .take_while(|line| !line.starts_with(".Sh "))
+        .map(str::to_owned)
+        .collect();
+    assert!(!lines.is_empty(), "{heading}");
+    lines
+}
+
+/// An option as the manual has it.
+#[derive(Debug, Default)]
+struct Paragraph {
+    heading: String,
+    /// Dashes included.
+    names: Vec<String>,
+    value: Option<String>,
+    body: Vec<String>,
+}
+
+impl Paragraph {
+    /// The text, macros and their punctuation taken away.
+    fn text(&self) -> String {
+        let words = self.body.iter().flat_map(|line| line.split_whitespace());
+        let words: Vec<_> = words.filter(|word| !word.starts_with('.')).collect();
+        words.join(" ")
+    }
+
+    fn is_default(&self, printed: &str) -> bool {
+        let text = self.text();
+        match printed {
+            "the default" => text.contains("This is the default."),
+            _ => text
+                .split_once("The default is ")
+                .and_then(|(_, rest)| rest.strip_prefix(printed))
+                .is_some_and(|rest| rest.starts_with([',', '.'])),
+        }
+    }
+}
+
+/// The options of the manual, in its order.
+fn paragraphs() -> Vec<Paragraph> {
+    let mut paragraphs: Vec<Paragraph> = Vec::new();
+    let mut heading = String::new();
+    for line in section("DESCRIPTION") {
+        if let Some(name) = line.strip_prefix(".Ss ") {
+            name.clone_into(&mut heading);
+        } else if let Some(tag) = line.strip_prefix(".It Fl ") {
+            let is_new = paragraphs.last().is_none_or(|last| !last.body.is_empty());
+            if is_new {
+                paragraphs.push(Paragraph {
+                    heading: heading.clone(),
+                    ..Paragraph::default()
+                });
+            }
+            let last = paragraphs.last_mut().expect("one was pushed");
+            let (names, value) = match tag.split_once(" Ar ") {
+                Some((names, value)) => (names, Some(value.to_owned())),
+                None => (tag, None),
+            };
+            let names = names.split(" , Fl ").map(|name| format!("-{name}"));
+            last.names.extend(names);
+            last.value = last.value.take().or(value);
+        } else if let Some(last) = paragraphs.last_mut() {
+            last.body.push(line);
+        }
+    }
+    paragraphs
+}
+
+fn names(flag: &Flag) -> Vec<String> {
+    let short = flag.short.map(|short| format!("-{short}"));
+    let fixed = flag
+        .aliases
+        .iter()
+        .filter(|alias| matches!(alias.means, Means::Fixed { .. }))
+        .map(|alias| alias.name.to_owned());
+    short
+        .into_iter()
+        .chain([format!("--{}", flag.long)])
+        .chain(fixed)
+        .collect()
+}
+
+// -- the manual's options
+
+#[test]
+fn the_manual_has_every_option_in_the_tables_order() {
+    let table: Vec<_> = flags::all().map(names).collect();
+    let manual: Vec<_> = paragraphs().into_iter().map(|entry| entry.names).collect();
+    assert_eq!(manual, table);
+}
+
+#[test]
+fn the_manual_has_the_tables_value_names_defaults_and_headings() {
+    for (flag, entry) in flags::all().zip(paragraphs()) {
+        assert_eq!(entry.value.as_deref(), flag.takes.name(), "--{}", flag.long);
+        assert_eq!(entry.heading, flag.section.heading(), "--{}", flag.long);
+        match flag.default.printed() {
+            Some(printed) => assert!(entry.is_default(printed), "--{}: {printed}", flag.long),
+            None => assert!(!entry.text().contains("default is"), "--{}", flag.long),
+        }
+        let says_repeatable = entry.body.iter().any(|line| line.contains("epeatable."));
+        assert_eq!(says_repeatable, flag.is_repeatable, "--{}", flag.long);
+    }
+}
+
+#[test]
+fn the_manual_names_every_choice_and_every_alias() {
+    for (flag, entry) in flags::all().zip(paragraphs()) {
+        let has = |macro_line: &str| {
+            entry.body.iter().any(|line| {
+                let rest = line.strip_prefix(macro_line);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            })
+        };
+        if let Takes::OneOf(_, choices) = flag.takes {
+            for choice in choices {
+                let is_there = has(&format!(".Cm {choice}")) || has(&format!(".It Cm {choice}"));
+                assert!(is_there, "--{} {choice}", flag.long);
+            }
+        }
+        for alias in flag.aliases {
+            let is_there = has(&format!(".Fl {}", &alias.name[1..]));
+            assert!(is_there, "{} in --{}", alias.name, flag.long);
+        }
+    }
+}
+
+#[test]
+fn the_manual_speaks_of_no_option_that_is_not_there() {
+    let manual = read("man/websockd.8");
+    for line in manual.lines() {
+        let words: Vec<_> = line.split_whitespace().collect();
+        for pair in words.windows(2) {
+            if ["Fl", ".Fl"].contains(&pair[0]) && pair[1] != "-" {
+                let name = format!("-{}", pair[1]);
+                assert!(flags::find(&name).is_some(), "{name}: {line}");
+            }
+        }
+    }
+}
+
+// -- the README
+
+/// What stands between two marks of the README.
+fn block(readme: &str, mark: &str) -> (usize, usize) {
+    let start = readme.find(&format!("<!-- {mark}")).expect(mark);
+    let line = readme[start..].find('\n').expect("a line") + 1;
+    let end = readme.find(&format!("<!-- /{mark}")).expect(mark);
+    (start + line, end)
+}
+
+#[test]
+fn the_readme_has_the_help() {
+    let help = format!("```text\n{}```\n", help::help());
+    let readme = read("README.md");
+    let (start, end) = block(&readme, "help");
+    if std::env::var_os("UPDATE").is_some() {
+        let readme = format!("{}{help}{}", &readme[..start], &readme[end..]);
+        fs::write(path("README.md"), readme).expect("the README is written");
+        return;
+    }
+    assert!(
+        readme[start..end] == help,
+        "the README's help is not the program's: UPDATE=1 writes it"
+    );
+}
+
+#[test]
+fn the_readme_is_short() {
+    assert!(read("README.md").lines().count() < 200);
+}
+
+/// The options of a command line in a text, if there is one.
+fn example(line: &str) -> Option<Vec<OsString>> {
+    let start = line.find("websockd -")?;
+    let is_word = line[..start]
+        .chars()
+        .next_back()
+        .is_none_or(|before| before == ' ');
+    let words = line[start..].split_whitespace().skip(1);
+    // A build without the page refuses it.
+    let words = words
+        .take_while(|word| *word != "--")
+        .filter(|word| cfg!(feature = "site") || *word != "--console")
+        .map(|word| word.trim_matches('\'').into());
+    is_word.then(|| words.collect())
+}
+
+#[test]
+fn every_example_is_a_command_line_that_is_understood() {
+    let texts = [read("README.md"), read("man/websockd.8")].concat();
+    let examples: Vec<_> = texts.lines().filter_map(example).collect();
+    assert!(examples.len() >= 10, "{examples:?}");
+    for mut example in examples {
+        example.extend(["--".into(), "cat".into()]);
+        let outcome = websockd::cli::parse(example.clone());
+        assert!(outcome.is_ok(), "{example:?}: {outcome:?}");
+    }
+}
+
+// -- facts that stand in several places
+
+/// The tags of a list in a section of the manual: `.It Ev NAME` for `Ev`.
+fn tags(name: &str, prefix: &str) -> Vec<String> {
+    section(name)
+        .iter()
+        .filter_map(|line| line.strip_prefix(prefix).map(str::to_owned))
+        .collect()
+}
+
+/// The variables of the manual, in its order; several may share a paragraph.
+fn variables() -> Vec<String> {
+    let tags = tags("ENVIRONMENT", ".It Ev ");
+    let names = tags.iter().flat_map(|tag| tag.split(" , "));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_manual_has_every_variable_in_the_order_of_the_list() {
+    let names: Vec<_> = NAMES.into_iter().chain(["HTTP_*"]).collect();
+    assert_eq!(variables(), names);
+}
+
+#[test]
+fn manual_and_readme_have_the_same_variables() {
+    let readme = read("README.md");
+    let table = readme.split_once("| variable |").expect("a table").1;
+    let first_cells = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .filter_map(|line| line.split('|').nth(1));
+    let listed: BTreeSet<_> = first_cells
+        .flat_map(|cell| cell.split_whitespace())
+        .map(|name| name.trim_matches('`').to_owned())
+        .collect();
+    assert_eq!(variables().into_iter().collect::<BTreeSet<_>>(), listed);
+}
+
+#[test]
+fn the_manual_has_every_exit_status() {
+    let statuses = tags("EXIT STATUS", ".It ");
+    assert_eq!(statuses, ["0", "100", "111", "126", "127"]);
+    for status in read("tests/golden/mistakes.txt")
+        .lines()
+        .filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'))
+    {
+        assert!(statuses.iter().any(|known| known == status), "{status}");
+    }
+}
+
+/// Events and their keys, read from the source of the log: `line(Level::Info, "open")`, and then what
+/// opens a parenthesis with a name, `.text("peer", …)`.
+fn logged() -> BTreeMap<String, BTreeSet<String>> {
+    let source = read("src/log/mod.rs");
+    let is_name = |text: &&str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    let events = source.split("line(Level::").skip(1);
+    events
+        .map(|chunk| {
+            let function = chunk.split("\n}").next().unwrap_or(chunk);
+            let event = function.split('"').nth(1).expect("an event").to_owned();
+            let strings = function.split("(\"").skip(1);
+            let names = strings.filter_map(|text| text.split('"').next().filter(is_name));
+            let mut keys: BTreeSet<_> = names.map(str::to_owned).collect();
+            if function.contains(".own_pid()") {
+                keys.insert("pid".to_owned());
+            }
+            (event, keys)
+        })
+        .collect()
+}
+
+#[test]
+fn the_manual_has_every_event_of_the_log_with_its_keys() {
+    let mut manual: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut event = None;
+    for line in section("DIAGNOSTICS") {
+        if let Some(name) = line.strip_prefix(".It Li ") {
+            manual.insert(name.to_owned(), BTreeSet::new());
+            event = Some(name.to_owned());
+        } else if let (Some(key), Some(event)) = (line.strip_prefix(".Ar "), &event) {
+            let key = key.split(' ').next().unwrap_or(key).to_owned();
+            manual.entry(event.clone()).or_default().insert(key);
+        }
+    }
+    assert_eq!(manual, logged());
+}
