@@ -1,0 +1,282 @@
+//! The end of a conversation: RFC 6455 section 7, and what it means for the service.
+#![cfg(feature = "daemon")]
+
+#[cfg(test)]
+#[allow(dead_code, reason = "every test file uses its own part")]
+mod support;
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use support::frame::{self, CLOSE, FIN};
+use support::process::wait_gone;
+use support::server::Server;
+
+#[test]
+fn a_close_is_answered_with_the_same_code() {
+    let server = Server::cat(&[]);
+    for code in [
+        1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999,
+    ] {
+        let mut peer = server.open("/");
+        peer.send_close(code, "so long");
+        peer.expect_close(code);
+        peer.expect_fin();
+    }
+}
+
+#[test]
+fn a_close_without_a_code_is_answered_without_one() {
+    let server = Server::cat(&[]);
+    let mut peer = server.open("/");
+    peer.send_frame(FIN | CLOSE, "");
+    peer.expect_empty_close();
+    peer.expect_fin();
+}
+
+#[test]
+fn a_close_with_a_code_that_is_not_for_the_wire_is_a_violation() {
+    let server = Server::cat(&[]);
+    for code in [
+        0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535,
+    ] {
+        let mut peer = server.open("/");
+        peer.send_close(code, "");
+        peer.expect_close(1002);
+        peer.expect_fin();
+    }
+}
+
+#[test]
+fn a_close_with_half_a_code_is_a_violation() {
+    let server = Server::cat(&[]);
+    let mut peer = server.open("/");
+    peer.send_frame(FIN | CLOSE, [3]);
+    peer.expect_close(1002);
+    peer.expect_fin();
+}
+
+#[test]
+fn a_close_may_have_a_reason_of_123_bytes() {
+    let server = Server::cat(&[]);
+    let mut peer = server.open("/");
+    peer.send_close(1000, &"é".repeat(61));
+    peer.expect_close(1000);
+    peer.expect_fin();
+    let mut peer = server.open("/");
+    peer.send_close(1000, &"x".repeat(123));
+    peer.expect_close(1000);
+    peer.expect_fin();
+}
+
+#[test]
+fn a_reason_that_is_not_utf8_is_closed_with_1007() {
+    let server = Server::cat(&[]);
+    for reason in [&b"\xff"[..], b"\xed\xa0\x80", b"cut \xe2\x82"] {
+        let mut peer = server.open("/");
+        let mut payload = 1000_u16.to_be_bytes().to_vec();
+        payload.extend_from_slice(reason);
+        peer.send_frame(FIN | CLOSE, payload);
+        peer.expect_close(1007);
+        peer.expect_fin();
+    }
+}
+
+#[test]
+fn a_close_within_a_fragmented_message_is_a_close() {
+    let server = Server::cat(&[]);
+    let mut peer = server.open("/");
+    peer.send_frame(frame::TEXT, "never finished");
+    peer.send_close(1001, "");
+    let mut frame = peer.frame();
+    while !frame.is_control() {
+        frame = peer.frame();
+    }
+    assert_eq!(
+        (frame.opcode, frame.payload),
+        (CLOSE, 1001_u16.to_be_bytes().to_vec())
+    );
+    peer.expect_fin();
+}
+
+#[test]
+fn what_comes_after_a_close_is_ignored() {
+    let server = Server::sh(&[], "cat > got; echo end >> got; echo bye");
+    let mut peer = server.open("/");
+    let mut bytes = frame::text("before");
+    bytes.extend(frame::close(1000, ""));
+    bytes.extend(frame::text("after"));
+    bytes.extend(frame::ping("after"));
+    bytes.extend(frame::masked(FIN | 0x3, "wrong, too"));
+    peer.send(&bytes);
+    peer.expect_text("bye");
+    peer.expect_close(1000);
+    peer.expect_fin();
+    assert_eq!(server.written("got"), "before\nend\n");
+}
+
+#[test]
+fn a_service_answers_after_the_clients_close() {
+    let server = Server::sh(&[], "sort");
+    let mut peer = server.open("/");
+    for line in ["pear", "apple", "fig"] {
+        peer.send_text(line);
+    }
+    peer.send_close(1000, "");
+    for line in ["apple", "fig", "pear"] {
+        peer.expect_text(line);
+    }
+    peer.expect_close(1000);
+    peer.expect_fin();
+}
+
+#[test]
+fn an_answer_that_takes_its_time_still_leaves_within_the_grace() {
+    let server = Server::sh(&["--grace", "8s"], "cat; sleep 0.5; echo 'at last'");
+    let mut peer = server.open("/");
+    peer.send_text("question");
+    peer.send_close(4321, "");
+    peer.expect_text("question");
+    peer.expect_text("at last");
+    peer.expect_close(4321);
+    peer.expect_fin();
+    let close = server.log().event("close");
+    assert_eq!(
+        (close.get("code"), close.get("service")),
+        ("4321", "exit 0")
+    );
+}
+
+#[test]
+fn a_close_is_answered_when_the_grace_has_passed_whatever_the_service_does() {
+    let server = Server::sh(&["--grace", "300ms"], "exec sleep 1000");
+    let mut peer = server.open("/");
+    let start = Instant::now();
+    peer.send_close(1000, "");
+    peer.expect_close(1000);
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    peer.expect_fin();
+    let close = server.log().event("close");
+    assert_eq!(close.get("service"), "signal 15");
+}
+
+#[test]
+fn exit_0_is_closed_with_1000() {
+    let server = Server::sh(&[], "exit 0");
+    let reason = server.open("/").expect_end(1000);
+    assert_eq!(reason, "");
+}
+
+#[test]
+fn another_exit_status_is_closed_with_1011_and_told() {
+    let server = Server::sh(&[], "exit 3");
+    let reason = server.open("/").expect_end(1011);
+    assert_eq!(reason, "exit status 3");
+}
+
+#[test]
+fn a_service_killed_by_a_signal_is_closed_with_1011_and_told() {
+    let server = Server::sh(&[], "read number; kill -$number $$");
+    for number in ["9", "15", "11"] {
+        let mut peer = server.open("/");
+        peer.send_text(number);
+        let reason = peer.expect_end(1011);
+        assert_eq!(reason, format!("killed by signal {number}"));
+    }
+}
+
+#[test]
+fn a_last_line_without_a_newline_is_sent() {
+    let server = Server::sh(&[], "printf 'one\\ntwo'");
+    let mut peer = server.open("/");
+    peer.expect_text("one");
+    peer.expect_text("two");
+    peer.expect_end(1000);
+}
+
+#[test]
+fn the_last_output_of_a_service_that_fails_comes_before_the_close() {
+    let server = Server::sh(&[], "echo 'I am afraid'; exit 1");
+    let mut peer = server.open("/");
+    peer.expect_text("I am afraid");
+    peer.expect_end(1011);
+}
+
+#[test]
+fn all_output_comes_before_the_close_however_late_it_is_read() {
+    let server = Server::sh(&[], "seq 200000");
+    let mut peer = server.open("/");
+    for n in 1..=200_000 {
+        peer.expect_text(n.to_string());
+    }
+    peer.expect_end(1000);
+}
+
+#[test]
+fn a_close_is_followed_by_the_end_when_the_client_has_answered() {
+    let server = Server::sh(&[], "exit 0");
+    let mut peer = server.open("/");
+    peer.expect_close(1000);
+    let start = Instant::now();
+    peer.send_close(1000, "");
+    peer.expect_fin();
+    assert!(start.elapsed() < Duration::from_millis(1900), "it lingered");
+}
+
+#[test]
+fn a_client_that_does_not_answer_the_close_is_waited_for_two_seconds() {
+    let server = Server::sh(&[], "exit 0");
+    let mut peer = server.open("/");
+    let session = server.session(&peer);
+    peer.expect_close(1000);
+    let start = Instant::now();
+    wait_gone(session);
+    let waited = start.elapsed();
+    assert!(waited >= Duration::from_millis(1500), "only {waited:?}");
+    assert!(waited < Duration::from_secs(5), "{waited:?}");
+    peer.expect_fin();
+}
+
+#[test]
+fn data_after_the_servers_close_is_ignored() {
+    let server = Server::sh(&[], "exit 0");
+    let mut peer = server.open("/");
+    peer.expect_close(1000);
+    peer.send_text("too late");
+    peer.send_ping("too late");
+    peer.send_close(1000, "");
+    peer.expect_fin();
+}
+
+#[test]
+fn data_nobody_reads_does_not_turn_the_end_into_a_reset() {
+    let server = Server::sh(&[], "read line; seq 20000; exit 0");
+    let mut peer = server.open("/");
+    peer.send_text("go");
+    let mut writer = peer.writer();
+    let writing = std::thread::spawn(move || {
+        let ignored = frame::text("x".repeat(1000));
+        for _ in 0..2000 {
+            writer.write_all(&ignored).unwrap();
+        }
+    });
+    for n in 1..=20_000 {
+        peer.expect_text(n.to_string());
+    }
+    peer.expect_close(1000);
+    writing.join().unwrap();
+    peer.send_close(1000, "");
+    peer.expect_fin();
+}
+
+#[test]
+fn a_violation_with_more_behind_it_does_not_turn_the_end_into_a_reset() {
+    let server = Server::cat(&[]);
+    let mut peer = server.open("/");
+    let mut bytes = frame::masked(FIN | 0x3, "");
+    bytes.resize(500_000, 0);
+    peer.send(&bytes);
+    peer.expect_close(1002);
+    peer.send_fin();
+    peer.expect_fin();
+}

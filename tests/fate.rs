@@ -1,0 +1,125 @@
+//! What becomes of the service, and of its whole process group, when client or service goes.
+#![cfg(feature = "daemon")]
+
+#[cfg(test)]
+#[allow(dead_code, reason = "every test file uses its own part")]
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::process::Process;
+use support::server::Server;
+use support::wait_for;
+
+#[test]
+fn a_client_that_sends_fin_gives_the_service_eof() {
+    let server = Server::sh(
+        &[],
+        "trap 'echo TERM >> got' TERM; cat > got; echo EOF >> got",
+    );
+    let mut peer = server.open("/");
+    peer.send_text("last words");
+    peer.send_fin();
+    server.log().event("close");
+    assert_eq!(server.written("got"), "last words\nEOF\n");
+}
+
+#[test]
+fn a_client_that_resets_gives_the_service_eof() {
+    let server = Server::sh(&[], "echo ready; cat; echo EOF > got");
+    let mut peer = server.open("/");
+    peer.expect_text("ready");
+    peer.reset();
+    server.log().event("close");
+    assert_eq!(server.written("got"), "EOF\n");
+}
+
+#[test]
+fn a_service_that_does_not_heed_eof_gets_a_signal_after_the_grace() {
+    let script = "trap 'echo TERM > got; exit' TERM; echo ready; while :; do sleep 0.02; done";
+    let server = Server::sh(&["--grace", "300ms"], script);
+    let mut peer = server.open("/");
+    peer.expect_text("ready");
+    let start = Instant::now();
+    drop(peer);
+    server.log().event("close");
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    assert_eq!(server.written("got"), "TERM\n");
+}
+
+#[test]
+fn a_service_that_heeds_nothing_is_killed_with_all_its_group() {
+    let script = "trap '' TERM; sleep 1000 & sleep 1000 & echo ready; while :; do sleep 0.02; done";
+    let server = Server::sh(&["--grace", "300ms"], script);
+    let mut peer = server.open("/");
+    peer.expect_text("ready");
+    let group = server.service(&peer).pid;
+    let start = Instant::now();
+    drop(peer);
+    let close = server.log().event("close");
+    assert!(start.elapsed() >= Duration::from_millis(600));
+    assert_eq!(close.get("service"), "signal 9");
+    wait_for("the end of the group", || {
+        let is_over = |process: &Process| process.group != group || process.state == 'Z';
+        Process::all().iter().all(is_over).then_some(())
+    });
+}
+
+#[test]
+fn a_grandchild_that_ignores_term_is_killed_though_the_service_is_gone() {
+    let script = "(trap '' TERM; exec sleep 1000) & echo ready; cat";
+    let server = Server::sh(&["--grace", "200ms"], script);
+    let mut peer = server.open("/");
+    peer.expect_text("ready");
+    drop(peer);
+    server.log().event("close");
+    server.family().wait_gone_by_name("sleep");
+}
+
+#[test]
+fn a_grandchild_that_holds_standard_output_keeps_the_session_for_the_grace_only() {
+    let server = Server::sh(&["--grace", "300ms"], "sleep 1000 & echo bye");
+    let mut peer = server.open("/");
+    peer.expect_text("bye");
+    peer.expect_end(1000);
+    server.log().event("close");
+    server.family().wait_gone_by_name("sleep");
+}
+
+#[test]
+fn what_a_grandchild_says_within_the_grace_is_sent() {
+    let server = Server::sh(&["--grace", "8s"], "(sleep 0.3; echo late) & echo early");
+    let mut peer = server.open("/");
+    peer.expect_text("early");
+    peer.expect_text("late");
+    peer.expect_end(1000);
+}
+
+#[test]
+fn a_service_that_closes_its_output_still_reads() {
+    let server = Server::sh(&[], "exec >&- 2>&-; cat > got; echo EOF >> got");
+    let mut peer = server.open("/");
+    peer.send_text("one way");
+    peer.close();
+    // The client is not kept waiting for a service that can say no more; the session is there for it.
+    server.log().event("close");
+    assert_eq!(server.written("got"), "one way\nEOF\n");
+}
+
+#[test]
+fn a_service_that_closes_its_input_still_writes() {
+    let server = Server::sh(
+        &[],
+        "exec <&-; echo closed; while [ ! -e go ]; do sleep 0.02; done; echo done",
+    );
+    let mut peer = server.open("/");
+    peer.expect_text("closed");
+    for _ in 0..3 {
+        peer.send_text("to nobody");
+    }
+    peer.send_ping("");
+    peer.expect_pong("");
+    server.put("go", "");
+    peer.expect_text("done");
+    peer.expect_end(1000);
+}

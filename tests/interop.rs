@@ -1,0 +1,17 @@
+//! The built program against independent implementations of RFC 6455 as clients and against real
+//! super-servers. What it takes of others is fetched by tests/tools.
+#![cfg(feature = "daemon")]
+
+#[cfg(test)]
+mod interop {
+    mod client;
+    mod exchange;
+    mod lines;
+    mod peer;
+    mod server;
+    mod tools;
+
+    mod clients;
+    mod inetd;
+    mod tcpserver;
+}
