@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use percent_encoding::percent_decode_str;
@@ -50,58 +50,62 @@ const NOT_PASSED_ON: [&str; 3] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
 /// Where programs are looked for if nobody said.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A list of `NAME=value`, as exec(3) takes it.
+/// What is the same for every service: the operator's own variables, and what we were started with and
+/// pass on. Made once, before the first client.
 #[derive(Debug)]
-pub(super) struct Environment {
+pub(super) struct Standing {
     list: Vec<CString>,
+    /// The operator's own, which win over what a request says.
+    names: Vec<OsString>,
 }
 
-impl Environment {
-    /// The environment of a service for this request. The operator's own variables come first and win.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::PathNul`] for a path that holds an encoded NUL. A header cannot, and the operator's own
-    /// variables come from where there is none.
-    pub(super) fn new(
-        config: &Config,
-        peer: &Peer,
-        request: &Request<'_>,
-        protocol: Option<&str>,
-    ) -> Result<Self, Reject> {
-        let path: Vec<u8> = percent_decode_str(request.path()).collect();
-        if path.contains(&0) {
-            return Err(Reject::PathNul);
-        }
-        let path = OsStr::from_bytes(&path);
-        let mut all: Vec<(OsString, OsString)> = config.env.clone();
-        all.extend(inherited(config));
-        all.extend(of_request(peer, request, path, protocol));
-        all.extend(headers(request));
+impl Standing {
+    pub(super) fn new(config: &Config) -> Self {
+        let mut all = config.env.clone();
+        let names: Vec<_> = all.iter().map(|(name, _)| name.clone()).collect();
+        all.extend(inherited(config).filter(|(name, _)| !names.contains(name)));
         if !all.iter().any(|(name, _)| name == "PATH") {
             all.push(("PATH".into(), DEFAULT_PATH.into()));
         }
-        Ok(Self { list: listed(all) })
+        Self {
+            list: all.iter().filter_map(entry).collect(),
+            names,
+        }
     }
 
     pub(super) fn as_slice(&self) -> &[CString] {
         &self.list
     }
+
+    /// What this request adds.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::PathNul`] for a path that holds an encoded NUL. A header cannot.
+    pub(super) fn and_of(
+        &self,
+        peer: &Peer,
+        request: &Request<'_>,
+        protocol: Option<&str>,
+    ) -> Result<Vec<CString>, Reject> {
+        let path: Vec<u8> = percent_decode_str(request.path()).collect();
+        if path.contains(&0) {
+            return Err(Reject::PathNul);
+        }
+        let mut all = of_request(peer, request, OsStr::from_bytes(&path), protocol);
+        all.extend(headers(request));
+        all.retain(|(name, _)| !self.names.contains(name));
+        Ok(all.iter().filter_map(entry).collect())
+    }
 }
 
-/// The first of each name, as strings.
-fn listed(all: Vec<(OsString, OsString)>) -> Vec<CString> {
-    let mut seen = std::collections::HashSet::with_capacity(all.len());
-    let mut list = Vec::with_capacity(all.len());
-    for (name, value) in all {
-        let mut entry = name.clone().into_vec();
-        if seen.insert(name) {
-            entry.push(b'=');
-            entry.extend_from_slice(value.as_bytes());
-            list.extend(CString::new(entry));
-        }
-    }
-    list
+/// `NAME=value`, as exec(3) takes it; `None` for what cannot be a variable.
+fn entry((name, value): &(OsString, OsString)) -> Option<CString> {
+    let mut entry = Vec::with_capacity(name.len() + value.len() + 2);
+    entry.extend_from_slice(name.as_bytes());
+    entry.push(b'=');
+    entry.extend_from_slice(value.as_bytes());
+    CString::new(entry).ok()
 }
 
 /// What we were started with and pass on.

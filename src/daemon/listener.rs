@@ -1,6 +1,7 @@
 //! The listener: accepts, forks for each client, reaps, and ends in order.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::handshake::Reject;
+use crate::frame::Utf8;
+use crate::handshake::{Reject, key};
 use crate::log;
 use crate::sys::child::{self, End};
 use crate::sys::fd;
@@ -38,6 +40,23 @@ enum Task {
     Refuse,
 }
 
+/// A socket that listens, and what the kernel said of it.
+#[derive(Debug)]
+struct Socket {
+    listener: OwnedFd,
+    /// Clients wait, as far as we know.
+    is_ready: bool,
+}
+
+impl Socket {
+    fn new(listener: OwnedFd) -> Self {
+        Self {
+            listener,
+            is_ready: false,
+        }
+    }
+}
+
 /// How a process leaves the listener.
 #[derive(Debug)]
 pub(super) enum Leave {
@@ -52,7 +71,7 @@ pub(super) struct Listener<'c> {
     config: &'c Config,
     poll: Poll,
     /// Empty when we were told to end.
-    sockets: Vec<OwnedFd>,
+    sockets: Vec<Socket>,
     signals: Signals,
     sessions: HashMap<Pid, Task>,
     /// Until then nothing is accepted.
@@ -68,9 +87,11 @@ impl<'c> Listener<'c> {
         sockets: Vec<OwnedFd>,
         signals: Signals,
     ) -> io::Result<Self> {
+        know_the_processor();
         let poll = Poll::new()?;
+        let sockets: Vec<_> = sockets.into_iter().map(Socket::new).collect();
         for (number, socket) in sockets.iter().enumerate() {
-            let fd = socket.as_raw_fd();
+            let fd = socket.listener.as_raw_fd();
             poll.registry()
                 .register(&mut SourceFd(&fd), Token(number), Interest::READABLE)?;
         }
@@ -98,7 +119,12 @@ impl<'c> Listener<'c> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 answer => answer?,
             }
-            self.heed_signals();
+            for event in &events {
+                match self.sockets.get_mut(event.token().0) {
+                    Some(socket) => socket.is_ready = true,
+                    None => self.heed_signals(),
+                }
+            }
             let now = Instant::now();
             if self.deadline.is_some_and(|at| now >= at) {
                 self.signal_sessions(Signal::SIGKILL);
@@ -122,19 +148,22 @@ impl<'c> Listener<'c> {
     fn accept_all(&mut self, now: Instant) -> Option<Client> {
         for number in 0..self.sockets.len() {
             for count in 1.. {
+                let socket = self.sockets.get_mut(number)?;
+                if !socket.is_ready {
+                    break;
+                }
                 if count > MAX_ACCEPTS {
-                    // The edge is used up: come back without one.
+                    // Others have their turn, and there will be no other edge: come back without one.
                     self.paused = Some(now);
                     break;
                 }
-                let socket = self.sockets.get(number)?;
-                match fd::accept(socket) {
+                match fd::accept(&socket.listener) {
                     Ok(client) => {
                         if let Some(client) = self.begin_session(client, now) {
                             return Some(client);
                         }
                     }
-                    Err(Errno::EAGAIN) => break,
+                    Err(Errno::EAGAIN) => socket.is_ready = false,
                     // The client went before its turn came.
                     Err(Errno::ECONNABORTED | Errno::EPROTO) => {}
                     Err(errno) => {
@@ -222,6 +251,16 @@ impl<'c> Listener<'c> {
             let _ended = kill(*pid, signal);
         }
     }
+}
+
+/// Has the libraries with code for several processors find out which this one is. They keep the answer
+/// in memory, which sessions inherit; each of them asking again costs more than its fork where a
+/// hypervisor answers (measured: 0.5 ms of 0.8 ms a connection).
+fn know_the_processor() {
+    let sample = black_box([b'x'; 256]);
+    black_box(key::accept_key(&sample));
+    black_box(Utf8::new().check(&sample).is_ok());
+    black_box(memchr::memchr(b'\n', &sample));
 }
 
 /// How many clients at a time are told that there are too many.

@@ -22,11 +22,13 @@ use nix::sys::signal::Signal;
 
 use crate::log;
 use crate::sys::fd;
+use crate::sys::fork::exit_now;
 use crate::sys::signal::Signals;
 
 use inherit::Inherited;
 use listener::{Leave, Listener};
 use peer::Peer;
+use service::Template;
 use session::Client;
 
 /// Exit status: the system refused something.
@@ -54,6 +56,7 @@ fn start(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         Signal::SIGTERM,
     ];
     fd::keep_from_services()?;
+    let template = Template::new(config);
     let inherited = inherit::take(&config.source)?;
     let signals = Signals::handle(&handled)?;
     let sockets = match inherited {
@@ -63,7 +66,7 @@ fn start(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
                 socket,
                 refusal: None,
             };
-            return Ok(session::serve(client, config, signals)?);
+            return Ok(session::serve(client, &template, signals)?);
         }
         Some(Inherited::Listener(socket)) => vec![socket],
         None => listen::bind(&config.source)?,
@@ -71,7 +74,10 @@ fn start(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
     announce(&sockets, config);
     match Listener::new(config, sockets, signals)?.run()? {
         Leave::Stopped => Ok(()),
-        Leave::Session(client, signals) => Ok(session::serve(client, config, signals)?),
+        Leave::Session(client, signals) => {
+            let outcome = session::serve(client, &template, signals);
+            exit_now(if outcome.is_ok() { 0 } else { REFUSED });
+        }
     }
 }
 

@@ -5,9 +5,12 @@ use std::io;
 use nix::poll::PollFlags;
 
 use crate::handshake::Reject;
-use crate::handshake::head::{HeadScanner, MAX_HEAD_LEN};
+use crate::handshake::head::HeadScanner;
 use crate::sys::patience::Patience;
 use crate::transport::Transport;
+
+/// One read: a browser's request fits, and a new process need not touch more memory than that.
+const READ_LEN: usize = 2048;
 
 /// The bytes up to the blank line, and what came behind it.
 #[derive(Debug)]
@@ -40,7 +43,7 @@ impl Head {
     /// Reads until the head is complete.
     pub(super) fn read(transport: &mut Transport, patience: Patience<'_>) -> Result<Self, HeadEnd> {
         let mut scanner = HeadScanner::new();
-        let mut received = Vec::with_capacity(1024);
+        let mut received = Vec::new();
         loop {
             let scanned = scanner.scan(&received);
             if let Some(len) = scanned.map_err(|it| HeadEnd::Rejected(it.into()))? {
@@ -70,7 +73,7 @@ impl Head {
 
 fn read_some(transport: &mut Transport, received: &mut Vec<u8>) -> io::Result<usize> {
     let before = received.len();
-    received.resize(before + MAX_HEAD_LEN, 0);
+    received.resize(before + READ_LEN, 0);
     let outcome = transport.read(received.get_mut(before..).unwrap_or_default());
     received.truncate(before + outcome.as_ref().copied().unwrap_or(0));
     outcome

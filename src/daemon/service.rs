@@ -14,7 +14,45 @@ use crate::sys::child::{self, Command};
 use crate::sys::{Error, fd};
 
 use super::config::{Config, ServiceStderr};
-use super::environment::Environment;
+use super::environment::Standing;
+
+/// What every service is started from: the strings are made once, and sessions inherit them.
+#[derive(Debug)]
+pub(super) struct Template<'c> {
+    pub(super) config: &'c Config,
+    path: CString,
+    argv: Vec<CString>,
+    chdir: Option<CString>,
+    pub(super) environment: Standing,
+}
+
+impl<'c> Template<'c> {
+    pub(super) fn new(config: &'c Config) -> Self {
+        let argv = config.program.argv.iter();
+        let chdir = config.chdir.as_ref();
+        Self {
+            config,
+            path: c_string(config.program.path.as_os_str()),
+            argv: argv.map(|it| c_string(it)).collect(),
+            chdir: chdir.map(|it| c_string(it.as_os_str())),
+            environment: Standing::new(config),
+        }
+    }
+
+    /// The error of a step that failed, with what it was to be done to.
+    fn failed(&self, doing: &'static str, source: Errno) -> Error {
+        match &self.config.chdir {
+            Some(chdir) if doing == "chdir" => {
+                Error::new("change to", chdir.display().to_string(), source)
+            }
+            _ => Error::new(
+                "run",
+                self.config.program.path.display().to_string(),
+                source,
+            ),
+        }
+    }
+}
 
 /// A program that runs, and our ends of its pipes, all non-blocking.
 #[derive(Debug)]
@@ -28,39 +66,28 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Starts the program; when this returns it runs. `reset` are the signals to set back to their
-    /// default for it.
+    /// Starts the program; when this returns it runs. `variables` are those of the request; `reset` are
+    /// the signals to set back to their default for it.
     pub(super) fn start(
-        config: &Config,
-        environment: &Environment,
+        template: &Template<'_>,
+        variables: &[CString],
         reset: &[Signal],
     ) -> Result<Self, Error> {
-        let path = config.program.path.as_os_str();
-        let name = path.to_string_lossy();
-        let failed = |source| Error::new("run", name.clone(), source);
+        let failed = |source| template.failed("pipe", source);
         let (stdin, our_stdin) = fd::pipe().map_err(failed)?;
         let (our_stdout, stdout) = fd::pipe().map_err(failed)?;
-        let stderr = Stderr::new(config.stderr).map_err(failed)?;
-        let chdir = config.chdir.as_ref().map(|it| c_string(it.as_os_str()));
-        let argv: Vec<_> = config.program.argv.iter().map(|it| c_string(it)).collect();
+        let stderr = Stderr::new(template.config.stderr).map_err(failed)?;
         let pid = child::spawn(&Command {
-            path: &c_string(path),
-            argv: &argv,
-            env: environment.as_slice(),
-            chdir: chdir.as_deref(),
+            path: &template.path,
+            argv: &template.argv,
+            env: [template.environment.as_slice(), variables],
+            chdir: template.chdir.as_deref(),
             stdin: stdin.as_fd(),
             stdout: stdout.as_fd(),
             stderr: stderr.theirs(),
             reset,
         })
-        .map_err(|error| {
-            let on = match error.doing {
-                "chdir" => config.chdir.as_ref().map(|it| it.display().to_string()),
-                _ => None,
-            };
-            let doing = if on.is_some() { "change to" } else { "run" };
-            Error::new(doing, on.unwrap_or(name.to_string()), error.source)
-        })?;
+        .map_err(|error| template.failed(error.doing, error.source))?;
         let service = Self {
             pid,
             stdin: Some(our_stdin),
@@ -69,7 +96,7 @@ impl Service {
         };
         let ours = [&service.stdin, &service.stdout, &service.stderr];
         for end in ours.into_iter().flatten() {
-            fd::set_nonblocking(end).map_err(failed)?;
+            fd::make_nonblocking(end).map_err(failed)?;
         }
         Ok(service)
     }

@@ -15,11 +15,10 @@ use crate::sys::{child, fd};
 use crate::transport::Transport;
 
 use super::config::Config;
-use super::environment::Environment;
 use super::peer::Peer;
 use super::relay::{Outcome, Relay};
 use super::request::{Head, HeadEnd};
-use super::service::Service;
+use super::service::{Service, Template};
 
 /// How long a refused client may take to read why.
 const LINGER: Duration = Duration::from_secs(2);
@@ -34,17 +33,23 @@ pub(super) struct Client {
 }
 
 /// Serves one client to its end.
-pub(super) fn serve(client: Client, config: &Config, signals: Signals) -> Result<(), nix::Error> {
+pub(super) fn serve(
+    client: Client,
+    template: &Template<'_>,
+    signals: Signals,
+) -> Result<(), nix::Error> {
     let accepted = Instant::now();
+    let config = template.config;
     child::adopt_orphans()?;
     if client.peer.is_tcp() {
         // A connection that has ended in the meantime refuses; that shows at the first read.
         let _ended = fd::set_nodelay(&client.socket);
     }
     let mut session = Session {
+        template,
         config,
         peer: client.peer,
-        transport: Transport::plain(client.socket)?,
+        transport: Transport::plain(client.socket),
         signals,
     };
     let deadline = accepted + config.handshake_timeout;
@@ -65,6 +70,7 @@ pub(super) fn serve(client: Client, config: &Config, signals: Signals) -> Result
 }
 
 struct Session<'c> {
+    template: &'c Template<'c>,
     config: &'c Config,
     peer: Peer,
     transport: Transport,
@@ -101,9 +107,10 @@ impl Session<'_> {
         request: &Request<'_>,
         upgrade: &Upgrade<'_>,
     ) -> Result<Service, Reject> {
-        let environment = Environment::new(self.config, &self.peer, request, upgrade.protocol())?;
+        let standing = &self.template.environment;
+        let variables = standing.and_of(&self.peer, request, upgrade.protocol())?;
         let reset: Vec<_> = self.signals.altered().collect();
-        Service::start(self.config, &environment, &reset).map_err(|error| {
+        Service::start(self.template, &variables, &reset).map_err(|error| {
             log::error(&error);
             Reject::SpawnFailed
         })

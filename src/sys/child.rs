@@ -14,15 +14,16 @@ use nix::unistd::Pid;
 
 use super::signal;
 
-/// What the child needs of stack before it is another program.
-const STACK_LEN: usize = 16 * 1024;
+/// What the child needs of stack before it is another program, and as much again.
+const STACK_LEN: usize = 8 * 1024;
 
 /// A program to start, every string ready for exec(3).
 #[derive(Debug)]
 pub(crate) struct Command<'a> {
     pub(crate) path: &'a CStr,
     pub(crate) argv: &'a [CString],
-    pub(crate) env: &'a [CString],
+    /// Two lists, one after the other.
+    pub(crate) env: [&'a [CString]; 2],
     pub(crate) chdir: Option<&'a CStr>,
     pub(crate) stdin: BorrowedFd<'a>,
     pub(crate) stdout: BorrowedFd<'a>,
@@ -46,8 +47,8 @@ pub(crate) struct SpawnError {
 /// The child shares our memory until it is the other program (`CLONE_VM`, `CLONE_VFORK`), so nothing
 /// is copied for it however large we are, and it can leave its error in a variable of ours.
 pub(crate) fn spawn(command: &Command<'_>) -> Result<Pid, SpawnError> {
-    let argv = pointers(command.argv);
-    let env = pointers(command.env);
+    let argv = pointers(&[command.argv]);
+    let env = pointers(&command.env);
     let mut failure = None;
     let mut stack = [0; STACK_LEN];
     let mut before = SigSet::empty();
@@ -86,9 +87,11 @@ impl SpawnError {
 }
 
 /// What exec(3) takes: pointers to the strings, then null.
-fn pointers(strings: &[CString]) -> Vec<*const c_char> {
-    strings
+fn pointers(lists: &[&[CString]]) -> Vec<*const c_char> {
+    lists
         .iter()
+        .copied()
+        .flatten()
         .map(|it| it.as_ptr())
         .chain([std::ptr::null()])
         .collect()

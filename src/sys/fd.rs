@@ -24,6 +24,17 @@ pub(crate) fn pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
     nix::unistd::pipe2(OFlag::O_CLOEXEC)
 }
 
+/// A pipe of which neither end waits.
+pub(crate) fn nonblocking_pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
+    nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
+}
+
+/// [`set_nonblocking`] for a descriptor that has no other status flag yet, such as a new pipe's end:
+/// one call instead of two.
+pub(crate) fn make_nonblocking(fresh: &impl AsFd) -> nix::Result<()> {
+    fcntl(fresh, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(drop)
+}
+
 /// Makes reads and writes answer EAGAIN where they would wait.
 pub(crate) fn set_nonblocking(fd: &impl AsFd) -> nix::Result<()> {
     let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);

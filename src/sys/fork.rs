@@ -1,5 +1,5 @@
 //! fork(2) for a process that goes on as something else.
-#![expect(unsafe_code, reason = "fork")]
+#![expect(unsafe_code, reason = "fork, _exit")]
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::unistd::{ForkResult, Pid, fork as fork_process};
@@ -37,4 +37,11 @@ pub(crate) fn fork() -> nix::Result<Fork> {
         ForkResult::Parent { child } => Ok(Fork::Parent(child)),
         ForkResult::Child => Ok(Fork::Child),
     }
+}
+
+/// Ends this process at once. Nothing that is left to do at an exit concerns a session: it has no
+/// buffered output, and what it inherited of the listener's is the listener's to flush.
+pub(crate) fn exit_now(status: u8) -> ! {
+    // SAFETY: ends the process; no destructor or atexit handler that matters is left out.
+    unsafe { nix::libc::_exit(status.into()) }
 }

@@ -40,9 +40,7 @@ impl Signals {
     ///
     /// One at a time in a process; a later one takes over.
     pub(crate) fn handle(wanted: &[Signal]) -> nix::Result<Self> {
-        let (read, write) = fd::pipe()?;
-        fd::set_nonblocking(&read)?;
-        fd::set_nonblocking(&write)?;
+        let (read, write) = fd::nonblocking_pipe()?;
         PIPE.store(write.as_raw_fd(), Ordering::Relaxed);
         let ignored: Vec<_> = Signal::iterator().filter(|it| is_ignored(*it)).collect();
         let handled: Vec<_> = wanted
@@ -65,9 +63,7 @@ impl Signals {
 
     /// In a fresh child: a pipe of its own in place of the parent's, same signals; then unblocks.
     pub(crate) fn renew(&mut self) -> nix::Result<()> {
-        let (read, write) = fd::pipe()?;
-        fd::set_nonblocking(&read)?;
-        fd::set_nonblocking(&write)?;
+        let (read, write) = fd::nonblocking_pipe()?;
         PIPE.store(write.as_raw_fd(), Ordering::Relaxed);
         self.read = read;
         self._write = write;

@@ -17,10 +17,9 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// A stream over a connected socket, which becomes non-blocking.
-    pub(crate) fn plain(socket: OwnedFd) -> nix::Result<Self> {
-        fd::set_nonblocking(&socket)?;
-        Ok(Self { socket })
+    /// A stream over a connected socket, which is non-blocking.
+    pub(crate) fn plain(socket: OwnedFd) -> Self {
+        Self { socket }
     }
 
     /// Reads what has come: 0 is the end. `WouldBlock` if nothing has.

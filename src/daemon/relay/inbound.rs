@@ -78,13 +78,7 @@ impl Inbound {
 
     /// Bytes that came with the request.
     pub(super) fn preload(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.buffer
-            .fill(|room| {
-                let room = room.get_mut(..bytes.len()).ok_or(Errno::EMSGSIZE)?;
-                room.copy_from_slice(bytes);
-                Ok(bytes.len())
-            })
-            .map(drop)
+        self.buffer.append(bytes)
     }
 
     /// The service can take more.
