@@ -3,12 +3,15 @@
 #![cfg(feature = "daemon")]
 
 #[cfg(test)]
+#[allow(dead_code, reason = "every test file uses its own part")]
+mod support;
+
+#[cfg(test)]
 mod interop {
     mod client;
     mod exchange;
-    mod lines;
     mod peer;
-    mod server;
+    mod superserver;
     mod tools;
 
     mod clients;

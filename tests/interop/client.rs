@@ -1,11 +1,15 @@
 //! The three clients behind one shape.
 
+use std::fmt::Display;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use super::lines::Lines;
+use nix::sys::signal::Signal;
+
 use super::{exchange, peer, tools};
+use crate::support::process::signal;
 
 /// Any exchange is over long before this.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -73,21 +77,24 @@ impl Client {
             }
             Self::Tungstenite => panic!("this one is no program"),
         };
-        let mut child = command
+        let child = command
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut output = Lines::of(child.stdout.take().unwrap());
-        let is_at_end = output.wait_for_end(PATIENCE);
-        if !is_at_end {
-            child.kill().unwrap();
-        }
-        let is_success = child.wait().unwrap().success();
-        let told = output.seen();
-        assert!(is_at_end, "{self:?} does not end, after\n{told}");
-        assert!(is_success, "{self:?} failed, after\n{told}");
+        let pid = i32::try_from(child.id()).unwrap();
+        let (sender, ended) = channel();
+        thread::spawn(move || sender.send(child.wait_with_output()));
+        let Ok(output) = ended.recv_timeout(PATIENCE) else {
+            signal(pid, Signal::SIGKILL);
+            panic!("{self:?} does not end");
+        };
+        let output = output.unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{self:?}: {complaint}{told}");
         told
     }
 }
@@ -96,7 +103,8 @@ impl Client {
 ///
 /// # Panics
 /// If one of them hears what another said.
-pub(super) fn six_at_a_time(url: &str) {
+pub(super) fn six_at_a_time(address: impl Display) {
+    let url = &format!("ws://{address}/");
     let clients: Vec<_> = Client::all().collect();
     thread::scope(|scope| {
         for (ordinal, client) in clients.iter().cycle().take(6).enumerate() {

@@ -1,7 +1,9 @@
 //! python's websockets, node's ws and Rust's tungstenite talk to `websockd`.
 
+use nix::sys::signal::Signal;
+
 use super::client::Client;
-use super::server::Server;
+use crate::support::server::{Server, Setup};
 
 #[test]
 fn a_thousand_messages_from_python_come_back_as_they_went() {
@@ -23,8 +25,8 @@ fn exchange(client: Client, seed: u32) {
     if !client.is_there() {
         return;
     }
-    let mut server = Server::websockd(&["--record", "typed", "--", "cat"]);
-    let told = client.echo(&server.url(), seed);
+    let server = Server::cat(&["--record", "typed"]);
+    let told = client.echo(&url(&server), seed);
     let fact = |name: &str| fact(&told, name);
     assert!(fact("messages") >= 1000, "{told}");
     assert!(fact("bytes") >= 40 << 20, "{told}");
@@ -33,15 +35,18 @@ fn exchange(client: Client, seed: u32) {
         assert!(fact(kind) >= few, "{told}");
     }
     assert_eq!(fact("close"), 1000);
-    let (messages, bytes) = (fact("messages"), fact("bytes"));
-    let line = server.wait_for(" close ");
-    for count in [
-        format!(" in_messages={messages} in_bytes={bytes} "),
-        format!(" out_messages={messages} out_bytes={bytes} "),
-        " code=1000 ".to_owned(),
-    ] {
-        assert!(line.contains(&count), "{count} is not in {line}");
+    let line = server.log().event("close");
+    for way in ["in", "out"] {
+        for count in ["messages", "bytes"] {
+            let logged: u64 = line.number(&format!("{way}_{count}"));
+            assert_eq!(logged, fact(count), "{way} {count}");
+        }
     }
+    assert_eq!(line.get("code"), "1000");
+}
+
+fn url(server: &Server) -> String {
+    format!("ws://127.0.0.1:{}/", server.port())
 }
 
 fn fact(told: &str, name: &str) -> u64 {
@@ -57,9 +62,9 @@ fn open(rest: &str) -> String {
 
 #[test]
 fn an_offer_of_permessage_deflate_is_declined() {
-    let server = Server::websockd(&["--", "sh", "-c", "echo $HTTP_SEC_WEBSOCKET_EXTENSIONS; cat"]);
+    let server = Server::sh(&[], "echo $HTTP_SEC_WEBSOCKET_EXTENSIONS; cat");
     for client in Client::all() {
-        let told = client.talk(&server.url(), &["send=plainly", "receive=2", "close=1000"]);
+        let told = client.talk(&url(&server), &["send=plainly", "receive=2", "close=1000"]);
         // That it was offered at all is what the service tells.
         let (offer, rest) = told
             .strip_prefix(&open("text permessage-deflate"))
@@ -74,11 +79,10 @@ fn an_offer_of_permessage_deflate_is_declined() {
 
 #[test]
 fn the_servers_preference_among_the_subprotocols_offered_is_taken() {
-    let service = "echo $WEBSOCKET_PROTOCOL";
-    let server = Server::websockd(&["--protocol", "chat,log", "--", "sh", "-c", service]);
+    let server = Server::sh(&["--protocol", "chat,log"], "echo $WEBSOCKET_PROTOCOL");
     for client in Client::all() {
         let told = client.talk(
-            &server.url(),
+            &url(&server),
             &["protocol=other", "protocol=log", "protocol=chat"],
         );
         assert_eq!(
@@ -90,10 +94,12 @@ fn the_servers_preference_among_the_subprotocols_offered_is_taken() {
 
 #[test]
 fn no_subprotocol_is_told_to_a_client_that_offers_none_of_ours() {
-    let server = Server::websockd(&["--protocol", "chat", "--", "true"]);
+    let server = Setup::new(&["true"])
+        .options(&["--protocol", "chat"])
+        .start();
     for client in Client::all() {
         // Python goes on without one, the others break off.
-        let told = client.talk(&server.url(), &["protocol=log"]);
+        let told = client.talk(&url(&server), &["protocol=log"]);
         let end = match client {
             Client::Python => "close 1000\n",
             Client::Node | Client::Tungstenite => "close lost\n",
@@ -102,67 +108,73 @@ fn no_subprotocol_is_told_to_a_client_that_offers_none_of_ours() {
     }
 }
 
+fn hello(options: &[&str]) -> Server {
+    Setup::new(&["echo", "hello"]).options(options).start()
+}
+
 #[test]
 fn a_page_of_another_origin_is_refused_and_the_remedy_logged() {
-    let mut server = Server::websockd(&["--", "echo", "hello"]);
-    for client in Client::all() {
-        let told = client.talk(&server.url(), &["origin=http://evil.example"]);
+    let server = hello(&[]);
+    for (client, count) in Client::all().zip(1..) {
+        let told = client.talk(&url(&server), &["origin=http://evil.example"]);
         assert_eq!(told, "status 403\n", "{client:?}");
-        let line = server.wait_for(" refuse ");
-        assert!(line.contains(" status=403 "), "{line}");
-        assert!(line.contains("--origin http://evil.example"), "{line}");
+        let lines = server.log().events("refuse", count);
+        let line = lines.last().unwrap();
+        assert_eq!(line.get("status"), "403");
+        assert_eq!(line.get("origin"), "http://evil.example");
+        assert!(line.get("remedy").starts_with("--origin"), "{line:?}");
     }
 }
 
 #[test]
 fn a_page_of_our_own_origin_may_connect() {
-    let server = Server::websockd(&["--", "echo", "hello"]);
-    let origin = format!("origin=http://{}", server.address());
+    let server = hello(&[]);
+    let origin = format!("origin=http://127.0.0.1:{}", server.port());
     for client in Client::all() {
-        let told = client.talk(&server.url(), &[&origin]);
+        let told = client.talk(&url(&server), &[&origin]);
         assert_eq!(told, open("text hello\nclose 1000\n"), "{client:?}");
     }
 }
 
 #[test]
 fn a_page_of_a_named_origin_may_connect() {
-    let server = Server::websockd(&["--origin", "good.example", "--", "echo", "hello"]);
+    let server = hello(&["--origin", "good.example"]);
     for client in Client::all() {
-        let told = client.talk(&server.url(), &["origin=https://good.example"]);
+        let told = client.talk(&url(&server), &["origin=https://good.example"]);
         assert_eq!(told, open("text hello\nclose 1000\n"), "{client:?}");
     }
 }
 
 #[test]
 fn a_page_of_any_origin_may_connect_where_that_is_asked_for() {
-    let server = Server::websockd(&["--any-origin", "--", "echo", "hello"]);
+    let server = hello(&["--any-origin"]);
     for client in Client::all() {
-        let told = client.talk(&server.url(), &["origin=http://evil.example"]);
+        let told = client.talk(&url(&server), &["origin=http://evil.example"]);
         assert_eq!(told, open("text hello\nclose 1000\n"), "{client:?}");
     }
 }
 
 #[test]
 fn the_code_of_the_clients_close_comes_back() {
-    let mut server = Server::websockd(&["--", "cat"]);
-    for client in Client::all() {
-        for code in ["1000", "3001", "4999"] {
-            let close = format!("close={code}");
-            let told = client.talk(&server.url(), &["send=hello", "receive=1", &close]);
-            let expected = open(&format!("text hello\nclose {code}"));
-            assert!(told.starts_with(&expected), "{client:?}: {told}");
-            let line = server.wait_for(" close ");
-            assert!(line.contains(&format!(" code={code} ")), "{line}");
-        }
+    let server = Server::cat(&[]);
+    let codes =
+        Client::all().flat_map(|client| ["1000", "3001", "4999"].map(|code| (client, code)));
+    for ((client, code), count) in codes.zip(1..) {
+        let close = format!("close={code}");
+        let told = client.talk(&url(&server), &["send=hello", "receive=1", &close]);
+        let expected = open(&format!("text hello\nclose {code}"));
+        assert!(told.starts_with(&expected), "{client:?}: {told}");
+        let lines = server.log().events("close", count);
+        assert_eq!(lines.last().unwrap().get("code"), code, "{client:?}");
     }
 }
 
 #[test]
 fn the_clients_close_is_the_end_of_input_and_the_answers_still_come() {
-    let server = Server::websockd(&["--", "sort"]);
+    let server = Setup::new(&["sort"]).start();
     for client in Client::all() {
         let told = client.talk(
-            &server.url(),
+            &url(&server),
             &["send=b", "send=c", "send=a", "receive=0", "close=1000"],
         );
         let expected = open("text a\ntext b\ntext c\nclose 1000");
@@ -178,11 +190,15 @@ fn how_the_service_ended_is_told_by_code_and_reason() {
         ("kill -9 $$", "close 1011 killed by signal 9\n"),
     ] {
         let script = format!("echo last words; {script}");
-        let server = Server::websockd(&["--", "sh", "-c", &script]);
-        for client in Client::all() {
-            let told = client.talk(&server.url(), &[]);
+        let server = Server::sh(&["--grace", "60s"], &script);
+        for (client, count) in Client::all().zip(1..) {
+            let told = client.talk(&url(&server), &[]);
             let expected = open(&format!("text last words\n{close}"));
             assert_eq!(told, expected, "{client:?} {script}");
+            // Its end is seen, not waited for.
+            let lines = server.log().events("close", count);
+            let seconds: f64 = lines.last().unwrap().number("seconds");
+            assert!(seconds < 30.0, "{client:?} {script}: {seconds} s");
         }
     }
 }
@@ -190,11 +206,11 @@ fn how_the_service_ended_is_told_by_code_and_reason() {
 #[test]
 fn a_server_that_stops_closes_with_1001() {
     for client in Client::all() {
-        let mut server = Server::websockd(&["--", "cat"]);
-        let url = server.url();
+        let server = Server::cat(&[]);
+        let url = url(&server);
         let conversation = std::thread::spawn(move || client.talk(&url, &[]));
-        server.wait_for(" open ");
-        server.terminate();
+        server.log().event("open");
+        server.signal(Signal::SIGTERM);
         let told = conversation.join().unwrap();
         assert!(told.starts_with(&open("close 1001")), "{client:?}: {told}");
     }

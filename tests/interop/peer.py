@@ -156,13 +156,18 @@ async def talk(url, *words):
     try:
         wanted = options.get("receive")
         for _ in range(int(wanted[0])) if wanted else itertools.count():
-            message = await socket.recv()
-            print("text" if isinstance(message, str) else "binary", message)
+            await report_message(socket)
         if "close" in options:
             await socket.close(int(options["close"][0]), "enough")
-        await socket.recv()
+        while True:
+            await report_message(socket)
     except ConnectionClosed as closed:
         print("close", f"{closed.rcvd.code} {closed.rcvd.reason}".rstrip() if closed.rcvd else "lost")
+
+
+async def report_message(socket):
+    message = await socket.recv()
+    print("text" if isinstance(message, str) else "binary", message)
 
 
 asyncio.run({"echo": echo, "talk": talk}[sys.argv[1]](*sys.argv[2:]))
