@@ -6,6 +6,7 @@
 
 mod check;
 pub mod flags;
+mod fuzz;
 pub mod help;
 mod options;
 mod parse;
@@ -16,6 +17,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use fuzz::fuzz_flags;
 pub use options::Options;
 pub use say::{print, report};
 

@@ -1,0 +1,35 @@
+//! The body of a fuzz target: what must hold for any command line. Part of the crate so that ordinary
+//! tests run it on the seeds.
+//!
+//! Floor 3.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use super::{Outcome, parse};
+
+/// A command line of any words, each a line of `bytes`, is served as it stands or refused in one
+/// sentence with a status that says whose fault it is.
+///
+/// Panics if that does not hold.
+#[doc(hidden)]
+pub fn fuzz_flags(bytes: &[u8]) {
+    let words: Vec<OsString> = bytes
+        .split(|byte| *byte == b'\n')
+        .map(|word| OsStr::from_bytes(word).to_owned())
+        .collect();
+    match parse(words.iter().cloned()) {
+        Ok(Outcome::Serve { config, .. }) => {
+            // What stands behind PROGRAM is its own, whatever it looks like.
+            assert!(words.ends_with(&config.program.argv));
+            assert!(config.program.path.is_absolute());
+        }
+        Ok(Outcome::Print(text)) => assert!(!text.is_empty()),
+        Err(failure) => {
+            assert!(matches!(failure.status, 100 | 111 | 126 | 127));
+            let sentence = failure.to_string();
+            assert!(sentence.starts_with("websockd: "), "{sentence}");
+            assert!(!sentence.contains(char::is_control), "{sentence:?}");
+        }
+    }
+}
