@@ -1,5 +1,6 @@
 //! Programs of others that the tests use: where they are, and what happens when they are not there.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The directory that `tests/tools` fills.
@@ -20,21 +21,26 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
     if file.exists() {
         return Some(file);
     }
-    let missing = format!("{} is missing, tests/tools fetches it", file.display());
-    assert!(!is_ci(), "{missing}");
-    eprintln!("left out: {missing}");
+    leave_out(&file.display().to_string());
     None
 }
 
 /// Whether `program` of the system can be started, judged as [`find`] does.
 pub(super) fn has_program(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&path).any(|directory| directory.join(program).exists()) {
-        return true;
+    let is_there = std::env::split_paths(&path).any(|directory| directory.join(program).exists());
+    if !is_there {
+        leave_out(program);
     }
-    assert!(!is_ci(), "{program} is missing");
-    eprintln!("left out: {program} is missing, tests/tools fetches it");
-    false
+    is_there
+}
+
+/// Says so past the test's captured output: a test that passes shows nothing else.
+fn leave_out(missing: &str) {
+    let is_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+    assert!(!is_ci, "{missing} is missing, tests/tools fetches it");
+    let line = format!("left out: {missing} is missing, tests/tools fetches it\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// A file that belongs to these tests.
@@ -42,8 +48,4 @@ pub(super) fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/interop")
         .join(name)
-}
-
-fn is_ci() -> bool {
-    std::env::var_os("CI").is_some_and(|value| value == "true")
 }
