@@ -112,7 +112,7 @@ fn what_comes_after_a_close_is_ignored() {
     peer.expect_text("bye");
     peer.expect_close(1000);
     peer.expect_fin();
-    assert_eq!(server.written("got"), "before\nend\n");
+    server.expect_file("got", "before\nend\n");
 }
 
 #[test]
@@ -145,6 +145,34 @@ fn an_answer_that_takes_its_time_still_leaves_within_the_grace() {
         (close.get("code"), close.get("service")),
         ("4321", "exit 0")
     );
+}
+
+#[test]
+fn a_client_that_ends_its_stream_behind_its_close_still_gets_the_answers() {
+    let server = Server::sh(&[], "sort; sleep 0.3; echo end");
+    let mut peer = server.open("/");
+    peer.send_text("b");
+    peer.send_text("a");
+    peer.send_close(1000, "");
+    peer.send_fin();
+    for line in ["a", "b", "end"] {
+        peer.expect_text(line);
+    }
+    peer.expect_close(1000);
+    peer.expect_fin();
+}
+
+#[test]
+fn all_that_was_sent_before_a_close_reaches_a_service_that_takes_its_time() {
+    let server = Server::sh(&[], "sleep 0.5; exec wc -c");
+    let mut peer = server.open("/");
+    for _ in 0..200 {
+        peer.send_text("x".repeat(9_999));
+    }
+    peer.send_close(1000, "");
+    peer.expect_text("2000000");
+    peer.expect_close(1000);
+    peer.expect_fin();
 }
 
 #[test]

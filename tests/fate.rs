@@ -21,7 +21,7 @@ fn a_client_that_sends_fin_gives_the_service_eof() {
     peer.send_text("last words");
     peer.send_fin();
     server.log().event("close");
-    assert_eq!(server.written("got"), "last words\nEOF\n");
+    server.expect_file("got", "last words\nEOF\n");
 }
 
 #[test]
@@ -31,7 +31,39 @@ fn a_client_that_resets_gives_the_service_eof() {
     peer.expect_text("ready");
     peer.reset();
     server.log().event("close");
-    assert_eq!(server.written("got"), "EOF\n");
+    server.expect_file("got", "EOF\n");
+}
+
+#[test]
+fn all_that_was_sent_before_fin_reaches_a_service_that_takes_its_time() {
+    let server = Server::sh(&[], "sleep 0.5; wc -c > got");
+    let mut peer = server.open("/");
+    for _ in 0..30 {
+        peer.send_text("x".repeat(9_999));
+    }
+    drop(peer);
+    server.expect_file("got", "300000\n");
+}
+
+#[test]
+fn what_is_said_to_a_client_that_has_gone_is_drained() {
+    let server = Server::sh(&[], "read go; seq 200000; echo finished > got");
+    let mut peer = server.open("/");
+    peer.send_text("go");
+    drop(peer);
+    server.expect_file("got", "finished\n");
+    assert_eq!(server.log().event("close").get("service"), "exit 0");
+}
+
+#[test]
+fn sigterm_goes_to_the_whole_group() {
+    let script = "sh -c \"trap 'echo TERM > got; exit' TERM; echo ready; \
+                  while :; do sleep 0.02; done\" & wait";
+    let server = Server::sh(&["--grace", "300ms"], script);
+    let mut peer = server.open("/");
+    peer.expect_text("ready");
+    drop(peer);
+    server.expect_file("got", "TERM\n");
 }
 
 #[test]
@@ -44,7 +76,7 @@ fn a_service_that_does_not_heed_eof_gets_a_signal_after_the_grace() {
     drop(peer);
     server.log().event("close");
     assert!(start.elapsed() >= Duration::from_millis(300));
-    assert_eq!(server.written("got"), "TERM\n");
+    server.expect_file("got", "TERM\n");
 }
 
 #[test]
@@ -102,8 +134,7 @@ fn a_service_that_closes_its_output_still_reads() {
     peer.send_text("one way");
     peer.close();
     // The client is not kept waiting for a service that can say no more; the session is there for it.
-    server.log().event("close");
-    assert_eq!(server.written("got"), "one way\nEOF\n");
+    server.expect_file("got", "one way\nEOF\n");
 }
 
 #[test]

@@ -342,6 +342,16 @@ fn a_request_that_drips_does_not_put_the_deadline_off() {
 }
 
 #[test]
+fn a_client_that_says_nothing_holds_nobody_up() {
+    let server = Server::cat(&[]);
+    let _silent = [server.connect(), server.connect(), server.connect()];
+    let mut peer = server.open("/");
+    peer.send_text("meanwhile");
+    peer.expect_text("meanwhile");
+    peer.close();
+}
+
+#[test]
 fn a_client_that_leaves_before_its_request_is_whole_leaves_nothing() {
     let server = Server::cat(&[]);
     let mut peer = server.connect();
@@ -366,6 +376,13 @@ fn a_program_that_has_vanished_is_told_before_any_101() {
 
     std::fs::rename(server.file("elsewhere"), server.file("program")).unwrap();
     server.open("/").close();
+}
+
+#[test]
+fn a_program_whose_interpreter_is_missing_is_told_before_any_101() {
+    let script = "#!/no/such/interpreter\n";
+    let server = Setup::new(&["./program"]).file("program", script).start();
+    expect_refusal(&server, &server.upgrade("/"), 500);
 }
 
 #[test]

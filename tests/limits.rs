@@ -284,8 +284,27 @@ fn a_client_that_does_not_answer_pings_is_dropped_after_two() {
     );
     assert_eq!(frame.opcode, CLOSE);
     assert_eq!(frame.payload.get(..2), Some(&1001_u16.to_be_bytes()[..]));
-    assert_eq!(server.written("got"), "EOF\n");
+    server.expect_file("got", "EOF\n");
     server.log().event("close");
+}
+
+#[test]
+fn a_session_at_rest_holds_no_buffer() {
+    let server = Server::cat(&[]);
+    let mut peer = server.open("/");
+    peer.send_text("the first one");
+    peer.expect_text("the first one");
+    let session = server.session(&peer);
+    let idle = memory(session);
+    for _ in 0..20 {
+        peer.send_text("x".repeat(500_000));
+        peer.expect_text("x".repeat(500_000));
+    }
+    wait_for("the buffers to go", || {
+        // What a C library keeps of what it was given back is up to 128 KiB.
+        (memory(session) <= idle + 192 * KIB).then_some(())
+    });
+    peer.close();
 }
 
 #[test]

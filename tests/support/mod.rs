@@ -13,8 +13,8 @@ pub(crate) mod server;
 
 use std::time::{Duration, Instant};
 
-/// The bound of every wait: a loaded machine takes seconds over what takes milliseconds.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+/// The bound of every wait: a loaded machine takes seconds for what takes milliseconds.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long a flow that has come to rest is looked at to be believed.
 pub(crate) const QUIET: Duration = Duration::from_millis(300);

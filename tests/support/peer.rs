@@ -8,7 +8,7 @@ use std::time::Instant;
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
 
-use super::frame::{self, Frame, Header};
+use super::frame::{self, CONTINUATION, FIN, Frame, Header, PING, PONG, TEXT};
 use super::http::Response;
 use super::{DEADLINE, QUIET};
 
@@ -169,8 +169,8 @@ impl Peer {
         (self.take(self.bytes().len()), end)
     }
 
-    /// Reads one message of any length and keeps none of it; returns its length. Nothing but its own
-    /// frames may come meanwhile, and no read may take longer than the deadline.
+    /// Reads one text message of any length and keeps none of it; returns its length. Pings within it
+    /// are answered, and no read may take longer than the deadline.
     #[track_caller]
     pub(crate) fn skim_message(&mut self) -> u64 {
         let mut total = 0;
@@ -181,20 +181,17 @@ impl Peer {
                     None => self.must_read(Instant::now() + DEADLINE),
                 }
             };
-            let opcode = if total == 0 {
-                frame::TEXT
-            } else {
-                frame::CONTINUATION
-            };
-            assert_eq!(
-                header.first & 0x0f,
-                opcode,
-                "{header:?} after {total} bytes"
-            );
+            if header.first == FIN | PING {
+                let ping = self.frame();
+                self.send(&frame::masked(FIN | PONG, ping.payload));
+                continue;
+            }
+            let opcode = if total == 0 { TEXT } else { CONTINUATION };
+            assert_eq!(header.first & 0x0f, opcode, "{header:?} after {total}");
             self.take(header.len);
             self.skip(header.payload_len);
             total += header.payload_len;
-            if header.first & frame::FIN != 0 {
+            if header.first & FIN != 0 {
                 return total;
             }
         }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
@@ -13,7 +14,7 @@ use super::http::{Request, Response};
 use super::log::Log;
 use super::peer::Peer;
 use super::process::{self, Family, MARKER, Process};
-use super::wait_for;
+use super::{DEADLINE, LOOK_EVERY, wait_for};
 
 /// What is to be started, and how.
 #[derive(Clone, Debug, Default)]
@@ -190,12 +191,18 @@ impl Server {
         self.family.dir()
     }
 
-    /// Waits until a service has put a whole line into a file, and returns what it holds.
-    pub(crate) fn written(&self, name: &str) -> String {
-        wait_for(&format!("a line in {name}"), || {
-            let text = fs::read_to_string(self.file(name)).ok()?;
-            text.ends_with('\n').then_some(text)
-        })
+    /// Waits until a service has put exactly this into a file.
+    #[track_caller]
+    pub(crate) fn expect_file(&self, name: &str, text: &str) {
+        let end = Instant::now() + DEADLINE;
+        while fs::read(self.file(name)).unwrap_or_default() != text.as_bytes() {
+            let got = fs::read_to_string(self.file(name));
+            assert!(
+                Instant::now() < end,
+                "{got:?} in {name} instead of {text:?}"
+            );
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
 
     /// A connection over IPv4 that has said nothing yet.
