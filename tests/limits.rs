@@ -179,12 +179,7 @@ fn a_client_that_reads_slowly_is_not_dropped() {
     let mut peer = server.open("/");
     let end = Instant::now() + Duration::from_secs(3);
     while Instant::now() < end {
-        let mut count = 0;
-        while count < 1_000_000 {
-            let now = peer.sip(100_000);
-            assert_ne!(now, 0, "dropped");
-            count += now;
-        }
+        peer.skip(1_000_000);
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -105,8 +105,12 @@ impl Peer {
         let mut stream = &self.stream;
         stream.set_write_timeout(Some(QUIET)).unwrap();
         let mut total = 0;
-        while let Ok(count) = stream.write(&bytes[total % bytes.len()..]) {
-            total += count;
+        loop {
+            match stream.write(&bytes[total % bytes.len()..]) {
+                Ok(count) => total += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
         }
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
         u64::try_from(total).unwrap()
@@ -197,14 +201,9 @@ impl Peer {
         }
     }
 
-    /// Reads up to `limit` bytes at once from what the kernel holds and forgets them.
-    pub(crate) fn sip(&mut self, limit: usize) -> usize {
-        self.stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let mut bytes = vec![0; limit];
-        self.stream.read(&mut bytes).unwrap()
-    }
-
-    fn skip(&mut self, mut count: u64) {
+    /// Reads `count` bytes and forgets them. Panics if the connection ends.
+    #[track_caller]
+    pub(crate) fn skip(&mut self, mut count: u64) {
         while count > 0 {
             if self.bytes().is_empty() {
                 self.must_read(Instant::now() + DEADLINE);
@@ -259,6 +258,8 @@ impl Peer {
         match outcome {
             Ok(0) => Err(End::Fin),
             Ok(_) => Ok(()),
+            // A read with a timeout is not taken up again by the kernel.
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(End::Reset),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 panic!("nothing came; before: {:?}", self.bytes())
