@@ -266,6 +266,29 @@ fn a_client_that_does_not_answer_the_close_is_waited_for_two_seconds() {
 }
 
 #[test]
+fn a_client_that_goes_on_talking_after_our_close_is_left_after_two_seconds() {
+    let server = Server::sh(&[], "exit 0");
+    let mut peer = server.open("/");
+    let session = server.session(&peer);
+    peer.expect_close(1000);
+    let start = Instant::now();
+    let mut writer = peer.writer();
+    let talking = std::thread::spawn(move || {
+        let message = frame::text("and another thing");
+        while writer.write_all(&message).is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    wait_gone(session);
+    assert!(
+        start.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        start.elapsed()
+    );
+    talking.join().unwrap();
+}
+
+#[test]
 fn data_after_the_servers_close_is_ignored() {
     let server = Server::sh(&[], "exit 0");
     let mut peer = server.open("/");

@@ -138,6 +138,38 @@ fn a_service_that_closes_its_output_still_reads() {
 }
 
 #[test]
+fn a_service_that_closes_its_input_and_is_spoken_to_is_given_up_after_the_grace() {
+    let server = Server::sh(
+        &["--grace", "300ms"],
+        "exec <&-; echo closed; exec sleep 1000",
+    );
+    let mut peer = server.open("/");
+    peer.expect_text("closed");
+    peer.send_text("cannot be delivered");
+    let reason = peer.expect_end(1011);
+    assert!(!reason.is_empty());
+    server.log().event("close");
+}
+
+#[test]
+fn much_that_nobody_reads_does_not_keep_a_service_from_being_heard() {
+    let script = "exec <&-; echo closed; while [ ! -e go ]; do sleep 0.02; done; seq 50000";
+    let server = Server::sh(&["--grace", "15s"], script);
+    let mut peer = server.open("/");
+    peer.expect_text("closed");
+    for _ in 0..100 {
+        peer.send_text("x".repeat(20_000));
+    }
+    peer.send_ping("heard?");
+    peer.expect_pong("heard?");
+    server.put("go", "");
+    for n in 1..=50_000 {
+        peer.expect_text(n.to_string());
+    }
+    peer.expect_end(1000);
+}
+
+#[test]
 fn a_service_that_closes_its_input_still_writes() {
     let server = Server::sh(
         &[],

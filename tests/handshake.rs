@@ -386,6 +386,21 @@ fn a_program_whose_interpreter_is_missing_is_told_before_any_101() {
 }
 
 #[test]
+fn a_refusal_is_read_whole_by_a_client_that_has_already_said_more() {
+    let server = Setup::new(&["./program"])
+        .file("program", "#!/bin/sh\ncat\n")
+        .start();
+    std::fs::remove_file(server.file("program")).unwrap();
+    let mut head = server.upgrade("/").bytes();
+    for _ in 0..10 {
+        let mut peer = server.connect();
+        head.extend(frame::binary([b'x'; 20_000]));
+        peer.send(&head);
+        assert_eq!(peer.refusal().status, 500);
+    }
+}
+
+#[test]
 fn a_client_too_many_is_told_to_come_again() {
     let server = Server::cat(&["--max-clients", "2"]);
     let mut first = server.open("/");

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use support::peer::End;
 use support::process::{self, Process, written};
 use support::server::{Server, Setup};
 use support::{wait_for, wait_until_still};
@@ -154,6 +155,20 @@ fn a_client_that_is_still_asking_does_not_keep_the_listener() {
         "{:?}",
         start.elapsed()
     );
+}
+
+#[test]
+fn a_client_that_is_being_refused_is_told_so_though_the_listener_stops() {
+    let mut server = Server::cat(&[]);
+    let mut peer = server.connect();
+    peer.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n");
+    wait_for("the session", || {
+        (!Process::children(server.pid()).is_empty()).then_some(())
+    });
+    server.signal(Signal::SIGTERM);
+    let (_, end) = peer.drain();
+    assert_eq!(end, End::Fin);
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 #[test]
