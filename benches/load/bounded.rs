@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::{self, Client, Flood, TEXT, frame, header, line, masked};
 use crate::flow;
+use crate::measure::Taken;
 use crate::server::Server;
 use crate::system;
 
@@ -36,16 +37,16 @@ impl Growth {
 }
 
 /// The service floods and the client does not read.
-pub(crate) fn stalled_client(server: &Server, time: Duration) -> io::Result<Vec<f64>> {
+pub(crate) fn stalled_client(server: &Server, time: Duration) -> io::Result<Taken> {
     let mut client = Client::connect(server.address)?;
     let growth = Growth::start(server);
     client.send(&frame(TEXT, b"go"))?;
     thread::sleep(2 * time);
-    Ok(vec![growth.kibibytes()?])
+    Ok(Taken::of(vec![growth.kibibytes()?]))
 }
 
 /// The client floods and the service does not read.
-pub(crate) fn stalled_service(server: &Server, time: Duration) -> io::Result<Vec<f64>> {
+pub(crate) fn stalled_service(server: &Server, time: Duration) -> io::Result<Taken> {
     let flood = Flood::new(1024);
     let mut client = Client::connect(server.address)?;
     let growth = Growth::start(server);
@@ -57,11 +58,11 @@ pub(crate) fn stalled_service(server: &Server, time: Duration) -> io::Result<Vec
             Err(error) => return Err(error),
         }
     }
-    Ok(vec![growth.kibibytes()?])
+    Ok(Taken::of(vec![growth.kibibytes()?]))
 }
 
 /// The service sends one line; growth, and MiB per second.
-pub(crate) fn long_line(server: &Server, size: usize) -> io::Result<Vec<f64>> {
+pub(crate) fn long_line(server: &Server, size: usize) -> io::Result<Taken> {
     let mut memory = vec![0; client::BLOCK];
     let mut client = Client::connect(server.address)?;
     let growth = Growth::start(server);
@@ -70,11 +71,14 @@ pub(crate) fn long_line(server: &Server, size: usize) -> io::Result<Vec<f64>> {
     client.await_message(&mut memory)?;
     let seconds = start.elapsed().as_secs_f64();
     client.expect_size(size)?;
-    Ok(vec![growth.kibibytes()?, mebibytes(size) / seconds])
+    Ok(Taken::of(vec![
+        growth.kibibytes()?,
+        mebibytes(size) / seconds,
+    ]))
 }
 
 /// The client sends one message; growth, and MiB per second.
-pub(crate) fn long_message(server: &Server, size: usize) -> io::Result<Vec<f64>> {
+pub(crate) fn long_message(server: &Server, size: usize) -> io::Result<Taken> {
     let block: Vec<_> = masked(&line(client::BLOCK)).collect();
     let mut memory = vec![0; client::BLOCK];
     let mut client = Client::connect(server.address)?;
@@ -87,9 +91,10 @@ pub(crate) fn long_message(server: &Server, size: usize) -> io::Result<Vec<f64>>
     let (lines, bytes) = flow::count(&mut client, &mut memory)?;
     let seconds = start.elapsed().as_secs_f64();
     match (lines, bytes) {
-        (1, bytes) if bytes == size as u64 + 1 => {
-            Ok(vec![growth.kibibytes()?, mebibytes(size) / seconds])
-        }
+        (1, bytes) if bytes == size as u64 + 1 => Ok(Taken::of(vec![
+            growth.kibibytes()?,
+            mebibytes(size) / seconds,
+        ])),
         _ => Err(io::Error::other(format!(
             "{bytes} of {size} bytes in {lines} lines"
         ))),

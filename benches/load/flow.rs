@@ -7,6 +7,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::client::{self, Client, Flood, PATIENCE, TEXT, frame};
+use crate::measure::Taken;
 use crate::server::Server;
 
 /// What comes before the clock starts, as a part of the time measured.
@@ -19,7 +20,7 @@ pub(crate) fn echo(
     size: usize,
     window: u64,
     time: Duration,
-) -> io::Result<Vec<f64>> {
+) -> io::Result<Taken> {
     let flood = Flood::new(size);
     let mut memory = vec![0; client::BLOCK];
     let mut echoes = (0..connections)
@@ -31,7 +32,11 @@ pub(crate) fn echo(
     for echo in &echoes {
         echo.client.expect_size(size)?;
     }
-    Ok(vec![messages as f64 / seconds])
+    let all = echoes.iter().map(|echo| echo.client.answers.messages);
+    Ok(Taken {
+        values: vec![messages as f64 / seconds],
+        operations: all.sum(),
+    })
 }
 
 /// Goes on for this time; returns the messages echoed and the seconds it really took.
@@ -127,7 +132,7 @@ impl Ready {
 }
 
 /// The client floods, the service counts: lines per second, to the service's answer at the end.
-pub(crate) fn sink(server: &Server, size: usize, time: Duration) -> io::Result<Vec<f64>> {
+pub(crate) fn sink(server: &Server, size: usize, time: Duration) -> io::Result<Taken> {
     let flood = Flood::new(size);
     let mut memory = vec![0; client::BLOCK];
     let mut client = Client::connect(server.address)?;
@@ -137,9 +142,10 @@ pub(crate) fn sink(server: &Server, size: usize, time: Duration) -> io::Result<V
     let after = count(&mut client, &mut memory)?;
     let seconds = start.elapsed().as_secs_f64();
     match (after.0 - before.0, after.1 - before.1) {
-        (lines, bytes) if lines == sent && bytes == sent * (size as u64 + 1) => {
-            Ok(vec![sent as f64 / seconds])
-        }
+        (lines, bytes) if lines == sent && bytes == sent * (size as u64 + 1) => Ok(Taken {
+            values: vec![sent as f64 / seconds],
+            operations: after.0,
+        }),
         (lines, _) => Err(io::Error::other(format!(
             "{lines} of {sent} lines arrived whole"
         ))),
@@ -170,7 +176,7 @@ pub(crate) fn count(client: &mut Client, memory: &mut [u8]) -> io::Result<(u64, 
 }
 
 /// The service floods, the client counts: lines per second.
-pub(crate) fn source(server: &Server, size: usize, time: Duration) -> io::Result<Vec<f64>> {
+pub(crate) fn source(server: &Server, size: usize, time: Duration) -> io::Result<Taken> {
     let mut memory = vec![0; client::BLOCK];
     let mut client = Client::connect(server.address)?;
     client.stream.write_all(&frame(TEXT, b"go"))?;
@@ -180,7 +186,10 @@ pub(crate) fn source(server: &Server, size: usize, time: Duration) -> io::Result
     let seconds = start.elapsed().as_secs_f64();
     client.expect_size(size)?;
     let messages = client.answers.messages - before;
-    Ok(vec![messages as f64 / seconds])
+    Ok(Taken {
+        values: vec![messages as f64 / seconds],
+        operations: client.answers.messages,
+    })
 }
 
 fn source_for(client: &mut Client, time: Duration, memory: &mut [u8]) -> io::Result<()> {

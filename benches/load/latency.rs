@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::{self, Client, TEXT, Times, frame, line};
+use crate::measure::Taken;
 use crate::server::Server;
 use crate::statistics::percentile;
 
@@ -13,9 +14,9 @@ use crate::statistics::percentile;
 const WARM_UP: usize = 10;
 
 /// Connects, echoes one line and closes, so many at a time: per second, and when 101 and echo came.
-pub(crate) fn connect(server: &Server, at_once: usize, time: Duration) -> io::Result<Vec<f64>> {
+pub(crate) fn connect(server: &Server, at_once: usize, time: Duration) -> io::Result<Taken> {
     let line = frame(TEXT, &line(16));
-    each(at_once, || {
+    let first = each(at_once, || {
         visits(server.address, &line, |count, _| count < WARM_UP)
     })?;
     let start = Instant::now();
@@ -25,13 +26,16 @@ pub(crate) fn connect(server: &Server, at_once: usize, time: Duration) -> io::Re
     let seconds = start.elapsed().as_secs_f64();
     let opened = micros(times.iter().map(|times| times.opened));
     let answered = micros(times.iter().map(|times| times.answered));
-    Ok(vec![
-        times.len() as f64 / seconds,
-        percentile(&opened, 0.5),
-        percentile(&opened, 0.99),
-        percentile(&answered, 0.5),
-        percentile(&answered, 0.99),
-    ])
+    Ok(Taken {
+        values: vec![
+            times.len() as f64 / seconds,
+            percentile(&opened, 0.5),
+            percentile(&opened, 0.99),
+            percentile(&answered, 0.5),
+            percentile(&answered, 0.99),
+        ],
+        operations: (first.len() + times.len()) as u64,
+    })
 }
 
 /// Does the same in several threads: blocking calls cost less than a readiness loop around them.
@@ -64,7 +68,7 @@ fn visits(
 }
 
 /// One line out and back, again and again; the first answers are compared with what was sent.
-pub(crate) fn round_trip(server: &Server, size: usize, time: Duration) -> io::Result<Vec<f64>> {
+pub(crate) fn round_trip(server: &Server, size: usize, time: Duration) -> io::Result<Taken> {
     let line = line(size);
     let frame = frame(TEXT, &line);
     let mut memory = vec![0; client::BLOCK];
@@ -84,7 +88,10 @@ pub(crate) fn round_trip(server: &Server, size: usize, time: Duration) -> io::Re
         times.push(start.elapsed());
     }
     let times = micros(times.into_iter());
-    Ok(vec![percentile(&times, 0.5), percentile(&times, 0.99)])
+    Ok(Taken {
+        values: vec![percentile(&times, 0.5), percentile(&times, 0.99)],
+        operations: client.answers.messages,
+    })
 }
 
 fn micros(times: impl Iterator<Item = Duration>) -> Vec<f64> {

@@ -171,6 +171,7 @@ impl Measure {
     pub(crate) fn rows(self) -> Vec<Row> {
         use Target::{AtLeast, AtMost, None, ValueAtMost};
         use Unit::{Kibibytes, Microseconds, PerSecond, Percent};
+        let processor = hidden("CPU", Microseconds);
         match self {
             Self::Connect { at_once } => vec![
                 row("", PerSecond, AtLeast(if at_once == 1 { 1.8 } else { 1.7 })),
@@ -178,10 +179,12 @@ impl Measure {
                 hidden("to 101, p99", Microseconds),
                 row("to echo, p50", Microseconds, None),
                 row("to echo, p99", Microseconds, None),
+                processor,
             ],
             Self::RoundTrip { .. } => vec![
                 row("p50", Microseconds, AtMost(0.7)),
                 hidden("p99", Microseconds),
+                processor,
             ],
             Self::Echo {
                 connections, size, ..
@@ -194,34 +197,40 @@ impl Measure {
                     (_, 1024) => 3.7,
                     _ => 4.0,
                 };
-                vec![row("", PerSecond, AtLeast(least))]
+                vec![row("", PerSecond, AtLeast(least)), processor]
             }
-            Self::Sink { size } => vec![row(
-                "",
-                PerSecond,
-                match size {
-                    16 => AtLeast(40.0),
-                    128 => AtLeast(12.0),
-                    1024 => AtLeast(3.0),
-                    65536 => AtLeast(2.0),
-                    _ => None,
-                },
-            )],
-            Self::Source { size } => vec![row(
-                "",
-                PerSecond,
-                match size {
-                    16 => AtLeast(300.0),
-                    128 => AtLeast(50.0),
-                    1024 => AtLeast(10.0),
-                    _ => None,
-                },
-            )],
+            Self::Sink { size } => vec![
+                row(
+                    "",
+                    PerSecond,
+                    match size {
+                        16 => AtLeast(40.0),
+                        128 => AtLeast(12.0),
+                        1024 => AtLeast(3.0),
+                        65536 => AtLeast(2.0),
+                        _ => None,
+                    },
+                ),
+                processor,
+            ],
+            Self::Source { size } => vec![
+                row(
+                    "",
+                    PerSecond,
+                    match size {
+                        16 => AtLeast(300.0),
+                        128 => AtLeast(50.0),
+                        1024 => AtLeast(10.0),
+                        _ => None,
+                    },
+                ),
+                processor,
+            ],
             Self::Idle { .. } => vec![
                 row("PSS", Kibibytes, ValueAtMost(32.0)),
                 row("kernel", Kibibytes, None),
                 row("all in", Kibibytes, AtMost(1.3)),
-                row("CPU, all clients", Percent, ValueAtMost(0.0)),
+                row("CPU of all clients", Percent, ValueAtMost(0.0)),
             ],
             Self::LongLine | Self::LongMessage => vec![
                 row("growth", Kibibytes, ValueAtMost(2048.0)),
@@ -260,9 +269,10 @@ impl Measure {
         effort: Effort,
     ) -> io::Result<Outcome> {
         let (arguments, record) = self.service(effort);
+        let before = system::childrens_time();
         let server = Server::start(program, service, &arguments, record)?;
         let start = (Instant::now(), system::own_time());
-        let values = match self {
+        let taken = match self {
             Self::Connect { at_once } => latency::connect(&server, at_once, effort.time),
             Self::RoundTrip { size } => latency::round_trip(&server, size, effort.time),
             Self::Echo {
@@ -279,16 +289,45 @@ impl Measure {
             Self::LongMessage => bounded::long_message(&server, effort.long),
         }?;
         let own = system::own_time() - start.1;
+        let seconds = start.0.elapsed().as_secs_f64();
+        drop(server);
+        let mut values = taken.values;
+        if taken.operations > 0 {
+            let used = system::childrens_time() - before;
+            values.push(used.as_secs_f64() * 1e6 / taken.operations as f64);
+        }
         Ok(Outcome {
             values,
-            load: own.as_secs_f64() / start.0.elapsed().as_secs_f64(),
+            load: own.as_secs_f64() / seconds,
         })
+    }
+}
+
+/// What a measure has found while the server ran.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The numbers of the measure's rows, but the last where operations are counted.
+    pub(crate) values: Vec<f64>,
+    /// How often what is measured was done, warming up included: the last row is the processor time of
+    /// the server's and the services' processes, from start to end, divided by it. What else the machine
+    /// does meanwhile matters less to it than to all other rows. 0 where nothing is counted.
+    pub(crate) operations: u64,
+}
+
+impl Taken {
+    /// Numbers of what is not repeated.
+    pub(crate) fn of(values: Vec<f64>) -> Self {
+        Self {
+            values,
+            operations: 0,
+        }
     }
 }
 
 /// What one run yields.
 #[derive(Debug)]
 pub(crate) struct Outcome {
+    /// The numbers of the measure's rows.
     pub(crate) values: Vec<f64>,
     /// This program's share of one processor meanwhile.
     pub(crate) load: f64,

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::{Client, TEXT, frame, line};
+use crate::measure::Taken;
 use crate::server::Server;
 use crate::system::{self, Memory};
 
@@ -17,7 +18,7 @@ const IDLE: Duration = Duration::from_secs(2);
 /// Connects clients, lets each move lines of 1 KiB, and looks at what one of them costs in KiB: the
 /// server's processes, the kernel's own, all that is no longer free; and at the processor time, in
 /// percent, that all of them take while nothing moves.
-pub(crate) fn idle(server: &Server, clients: usize, lines: u64) -> io::Result<Vec<f64>> {
+pub(crate) fn idle(server: &Server, clients: usize, lines: u64) -> io::Result<Taken> {
     let mut memory = vec![0; 4096];
     let frame = frame(TEXT, &line(1024));
     // One client comes and goes first: what a server sets up only once is no client's cost.
@@ -39,12 +40,12 @@ pub(crate) fn idle(server: &Server, clients: usize, lines: u64) -> io::Result<Ve
     let processes = server.processes();
     let busy = busy(&processes);
     let share = |size: f64| size / clients as f64;
-    Ok(vec![
+    Ok(Taken::of(vec![
         share(system::proportional_size(&processes)),
         share(after.kernel - before.kernel),
         share(after.used - before.used),
         busy * 100.0,
-    ])
+    ]))
 }
 
 /// The share of one processor that the processes take while nothing moves.

@@ -80,10 +80,19 @@ pub(crate) fn processor_time(processes: &[u32]) -> Duration {
 
 /// Processor time this program has had so far.
 pub(crate) fn own_time() -> Duration {
+    time_of(UsageWho::RUSAGE_SELF)
+}
+
+/// Processor time of all those that came from this program and are gone.
+pub(crate) fn childrens_time() -> Duration {
+    time_of(UsageWho::RUSAGE_CHILDREN)
+}
+
+fn time_of(who: UsageWho) -> Duration {
     let time = |time: TimeVal| {
         Duration::from_micros((time.tv_sec() * 1_000_000 + time.tv_usec()).unsigned_abs())
     };
-    getrusage(UsageWho::RUSAGE_SELF).map_or(Duration::ZERO, |usage| {
+    getrusage(who).map_or(Duration::ZERO, |usage| {
         time(usage.user_time()) + time(usage.system_time())
     })
 }
