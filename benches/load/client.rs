@@ -342,3 +342,51 @@ pub(crate) fn visit(address: SocketAddr, line: &[u8], memory: &mut [u8]) -> io::
     client.close(memory)?;
     Ok(Times { opened, answered })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A ping between the fragments of a message of 5 bytes, one of 300, an empty one, a Close.
+    fn stream() -> Vec<u8> {
+        let mut bytes = b"\x01\x02ab\x89\x01p\x80\x03cde\x81\x7e\x01\x2c".to_vec();
+        bytes.extend([b'x'; 300]);
+        bytes.extend(b"\x82\x00\x88\x02\x03\xe8");
+        bytes
+    }
+
+    #[test]
+    fn any_split_of_a_stream_gives_the_same_answers() {
+        let stream = stream();
+        for length in 1..=stream.len() {
+            let (mut answers, mut payload) = (Answers::default(), 0);
+            for part in stream.chunks(length) {
+                assert!(!answers.is_closed);
+                answers.feed(part, |bytes| payload += bytes.len()).unwrap();
+            }
+            let found = (answers.messages, answers.bytes, answers.is_closed, payload);
+            assert_eq!(found, (3, 305, true, 305), "in parts of {length}");
+        }
+    }
+
+    #[test]
+    fn a_message_counts_when_its_last_byte_is_there() {
+        let mut answers = Answers::default();
+        answers.feed(b"\x81\x7e\x00\x80", |_| ()).unwrap();
+        answers.feed(&[b'x'; 127], |_| ()).unwrap();
+        assert_eq!((answers.messages, answers.bytes), (0, 0));
+        answers.feed(b"x", |_| ()).unwrap();
+        assert_eq!((answers.messages, answers.bytes), (1, 128));
+    }
+
+    #[test]
+    fn a_masked_answer_is_refused() {
+        assert!(Answers::default().feed(b"\x81\x81", |_| ()).is_err());
+    }
+
+    #[test]
+    fn lengths_are_written_in_their_shortest_form() {
+        let lengths = [125, 126, 65535, 65536].map(|length| header(TEXT, length).len());
+        assert_eq!(lengths, [6, 8, 8, 14]);
+    }
+}

@@ -1,6 +1,6 @@
 //! Puts servers that make a WebSocket service of a program under load, in turn, and compares them.
 //!
-//! `load --service FILE --server KIND=FILE... [--rounds N] [--only MEASURE]... [--quick]
+//! `load --service FILE --server KIND[@VERSION]=FILE... [--rounds N] [--only MEASURE]... [--quick]
 //! [--write-readme FILE]`; the first server is the one that is compared with the others.
 
 use std::ffi::OsString;
@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use lexopt::Arg::{Long, Short};
+use lexopt::Arg::Long;
 use lexopt::ValueExt;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -64,11 +64,13 @@ fn parse() -> Result<Task, lexopt::Error> {
         readme: None,
     };
     let mut only: Vec<String> = Vec::new();
+    let mut is_quick = false;
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("server") => {
-                let no_server = |text: OsString| format!("no KIND=FILE: {}", text.display());
+                let no_server =
+                    |text: OsString| format!("no KIND[@VERSION]=FILE: {}", text.display());
                 let text = parser.value()?.string()?;
                 let program = Program::parse(&text).ok_or_else(|| no_server(text.into()))?;
                 task.programs.push(program);
@@ -80,10 +82,13 @@ fn parse() -> Result<Task, lexopt::Error> {
             }
             Long("only") => only.push(parser.value()?.string()?),
             Long("rounds") => task.rounds = parser.value()?.parse()?,
-            Long("quick") | Short('q') => task.effort = Effort::QUICK,
+            Long("quick") => is_quick = true,
             Long("write-readme") => task.readme = Some(parser.value()?.into()),
             _ => return Err(argument.unexpected()),
         }
+    }
+    if task.readme.is_some() && (is_quick || !only.is_empty()) {
+        return Err("--write-readme needs all of it, without --quick and --only".into());
     }
     let is_wanted = |measure: &Measure| {
         only.is_empty()
@@ -92,6 +97,9 @@ fn parse() -> Result<Task, lexopt::Error> {
                 .any(|name| measure.name().starts_with(name.as_str()))
     };
     task.measures.retain(is_wanted);
+    if is_quick {
+        task.effort = Effort::QUICK;
+    }
     Ok(task)
 }
 
@@ -100,11 +108,10 @@ fn run(task: &Task) -> io::Result<()> {
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     // A server's orphans become our children, so that none outlives its measure.
     prctl::set_child_subreaper(true)?;
-    let kinds: Vec<_> = task.programs.iter().map(|program| program.kind).collect();
     let mut results = Results::default();
     for (index, measure) in task.measures.iter().enumerate() {
         let load = compare(task, index, *measure, &mut results);
-        print!("{}", results.text(index, *measure, &kinds));
+        print!("{}", results.text(index, *measure, task.programs.len()));
         println!(
             "{:<32} load generator: at most {:.0} % of a processor",
             "",
@@ -112,7 +119,12 @@ fn run(task: &Task) -> io::Result<()> {
         );
     }
     if let Some(readme) = &task.readme {
-        table::write_between_marks(readme, &results.markdown(&task.measures, &kinds))?;
+        let table = results.markdown(&task.measures, &task.programs);
+        let (rounds, machine) = (task.rounds, system::machine());
+        let below = format!(
+            "Median (least–most) of {rounds} rounds; ratio: websockd's number divided by theirs. {machine}."
+        );
+        table::write_between_marks(readme, &[table, below].join("\n"))?;
     }
     Ok(())
 }
@@ -121,7 +133,7 @@ fn run(task: &Task) -> io::Result<()> {
 /// fails once is asked no more.
 fn compare(task: &Task, index: usize, measure: Measure, results: &mut Results) -> f64 {
     let mut load: f64 = 0.0;
-    for _ in 0..task.rounds {
+    for _ in 0..measure.rounds(task.rounds) {
         for (server, program) in task.programs.iter().enumerate() {
             if results.has_failed(index, server) {
                 continue;

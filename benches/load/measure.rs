@@ -74,6 +74,7 @@ pub(crate) struct Row {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Unit {
     PerSecond,
+    MebibytesPerSecond,
     Microseconds,
     Kibibytes,
     /// Of one processor.
@@ -167,10 +168,19 @@ impl Measure {
         }
     }
 
+    /// How often it is taken of so many rounds: what only shows whether memory stays bounded, and takes
+    /// long where it does not, is taken once.
+    pub(crate) fn rounds(self, rounds: usize) -> usize {
+        match self {
+            Self::LongLine | Self::LongMessage => rounds.min(1),
+            _ => rounds,
+        }
+    }
+
     /// The numbers it yields, in the order of [`run`](Self::run).
     pub(crate) fn rows(self) -> Vec<Row> {
         use Target::{AtLeast, AtMost, None, ValueAtMost};
-        use Unit::{Kibibytes, Microseconds, PerSecond, Percent};
+        use Unit::{Kibibytes, MebibytesPerSecond, Microseconds, PerSecond, Percent};
         let processor = hidden("CPU", Microseconds);
         match self {
             Self::Connect { at_once } => vec![
@@ -233,11 +243,11 @@ impl Measure {
                 row("CPU of all clients", Percent, ValueAtMost(0.0)),
             ],
             Self::LongLine | Self::LongMessage => vec![
-                row("growth", Kibibytes, ValueAtMost(2048.0)),
-                row("MiB", PerSecond, None),
+                row("memory growth", Kibibytes, ValueAtMost(2048.0)),
+                row("", MebibytesPerSecond, None),
             ],
             Self::StalledClient | Self::StalledService => {
-                vec![row("growth", Kibibytes, ValueAtMost(2048.0))]
+                vec![row("memory growth", Kibibytes, ValueAtMost(2048.0))]
             }
         }
     }

@@ -37,16 +37,20 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) kind: Kind,
-    pub(crate) path: PathBuf,
+    /// For the table; may be empty.
+    pub(crate) version: String,
+    path: PathBuf,
 }
 
 impl Program {
-    /// `KIND=PATH`.
+    /// `KIND[@VERSION]=PATH`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (name, path) = text.split_once('=')?;
+        let (name, version) = name.split_once('@').unwrap_or((name, ""));
         let kinds = [Kind::Websockd, Kind::Websocketd, Kind::Websocat];
         Some(Self {
             kind: kinds.into_iter().find(|kind| kind.to_string() == name)?,
+            version: version.to_owned(),
             path: fs::canonicalize(path).ok()?,
         })
     }

@@ -34,3 +34,26 @@ impl Summary {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between_the_middle_two() {
+        let summary = Summary::of(vec![4.0, 1.0, 8.0, 2.0]).unwrap();
+        assert_eq!(
+            (summary.least, summary.median, summary.most),
+            (1.0, 3.0, 8.0)
+        );
+        assert!(Summary::of(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn percentiles_are_values_that_occurred() {
+        let values: Vec<_> = (0..=100).map(f64::from).collect();
+        assert_eq!(percentile(&values, 0.5), 50.0);
+        assert_eq!(percentile(&values, 0.99), 99.0);
+        assert!(percentile(&[], 0.5).is_nan());
+    }
+}

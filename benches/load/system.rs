@@ -64,6 +64,25 @@ impl Memory {
     }
 }
 
+/// What the machine is, in a few words.
+pub(crate) fn machine() -> String {
+    let read = |file| fs::read_to_string(file).unwrap_or_default();
+    let processors = read("/proc/cpuinfo");
+    let models = || {
+        processors
+            .lines()
+            .filter(|line| line.starts_with("model name"))
+    };
+    let model = models().next().and_then(|line| line.split_once(": "));
+    let model = model.map_or("unknown processor", |(_, model)| model.trim());
+    let kernel = read("/proc/sys/kernel/osrelease");
+    format!(
+        "{} × {model}, Linux {}",
+        models().count().max(1),
+        kernel.trim()
+    )
+}
+
 /// Processor time the processes' threads have had so far.
 pub(crate) fn processor_time(processes: &[u32]) -> Duration {
     let threads = processes.iter().flat_map(|process| {

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use crate::measure::{Measure, Row, Target, Unit};
-use crate::server::Kind;
+use crate::server::Program;
 use crate::statistics::Summary;
 
 const BEGIN: &str = "<!-- benches/compare: begin -->\n";
@@ -49,12 +49,12 @@ impl Results {
     }
 
     /// Every number of one measure, a line each, with the target where there is one.
-    pub(crate) fn text(&self, index: usize, measure: Measure, servers: &[Kind]) -> String {
+    pub(crate) fn text(&self, index: usize, measure: Measure, servers: usize) -> String {
         let mut text = String::new();
         for (at, row) in measure.rows().into_iter().enumerate() {
             let name = format!("{} {}", measure.name(), row.name);
             let _ = write!(text, "{name:<32}");
-            for server in 0..servers.len() {
+            for server in 0..servers {
                 let cell = self.cell(index, at, row, server);
                 let ratio = self.ratio(index, at, server).unwrap_or_default();
                 let _ = write!(text, " {cell:>24} {ratio:>7}");
@@ -65,10 +65,16 @@ impl Results {
     }
 
     /// The rows for the README, ready between its marks.
-    pub(crate) fn markdown(&self, measures: &[Measure], servers: &[Kind]) -> String {
+    pub(crate) fn markdown(&self, measures: &[Measure], servers: &[Program]) -> String {
         let mut text = String::from("| |");
         for (at, server) in servers.iter().enumerate() {
-            let _ = write!(text, " {server} |{}", if at == 0 { "" } else { " |" });
+            let name = [server.kind.to_string().as_str(), &server.version].join(" ");
+            let _ = write!(
+                text,
+                " {} |{}",
+                name.trim_end(),
+                if at == 0 { "" } else { " ratio |" }
+            );
         }
         let _ = writeln!(text, "\n| --- |{}", " ---: |".repeat(2 * servers.len() - 1));
         for (index, measure) in measures.iter().enumerate() {
@@ -93,9 +99,10 @@ impl Results {
     fn cell(&self, measure: usize, at: usize, row: Row, server: usize) -> String {
         match self.summary(measure, at, server) {
             Some(summary) => {
-                let [median, least, most] =
-                    [summary.median, summary.least, summary.most].map(number);
-                format!("{median}{} ({least}–{most})", unit(row.unit))
+                let (unit, factor) = unit(row.unit, summary.median);
+                let [median, least, most] = [summary.median, summary.least, summary.most]
+                    .map(|value| number(value / factor));
+                format!("{median}{unit} ({least}–{most})")
             }
             None => "fails".into(),
         }
@@ -140,12 +147,16 @@ pub(crate) fn write_between_marks(path: &Path, text: &str) -> io::Result<()> {
     fs::write(path, format!("{before}{BEGIN}\n{text}\n{END}{after}"))
 }
 
-fn unit(unit: Unit) -> &'static str {
+/// The unit that suits a value, and how many of the row's units it is.
+fn unit(unit: Unit, value: f64) -> (&'static str, f64) {
     match unit {
-        Unit::PerSecond => "/s",
-        Unit::Microseconds => " µs",
-        Unit::Kibibytes => " KiB",
-        Unit::Percent => " %",
+        Unit::PerSecond => ("/s", 1.0),
+        Unit::MebibytesPerSecond => (" MiB/s", 1.0),
+        Unit::Microseconds if value >= 1e4 => (" ms", 1e3),
+        Unit::Microseconds => (" µs", 1.0),
+        Unit::Kibibytes if value >= 1e4 => (" MiB", 1024.0),
+        Unit::Kibibytes => (" KiB", 1.0),
+        Unit::Percent => (" %", 1.0),
     }
 }
 
@@ -163,4 +174,16 @@ fn number(value: f64) -> String {
         _ => 0,
     };
     format!("{value:.digits$}{letter}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits_that_count() {
+        let numbers = [0.0, 0.05, 1.234, 12.34, 123.4, 1234.0, 12_345.0, 1.5e6];
+        let texts = ["0", "0.05", "1.23", "12.3", "123", "1234", "12.3k", "1.50M"];
+        assert_eq!(numbers.map(number), texts);
+    }
 }
