@@ -4,7 +4,7 @@
 //! [--write-readme FILE]`; the first server is the one that is compared with the others.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -111,12 +111,12 @@ fn run(task: &Task) -> io::Result<()> {
     let mut results = Results::default();
     for (index, measure) in task.measures.iter().enumerate() {
         let load = compare(task, index, *measure, &mut results);
-        print!("{}", results.text(index, *measure, task.programs.len()));
-        println!(
-            "{:<32} load generator: at most {:.0} % of a processor",
-            "",
+        let text = results.text(index, *measure, task.programs.len());
+        let own = format!(
+            "load generator: at most {:.0} % of a processor",
             load * 100.0
         );
+        writeln!(io::stdout(), "{text}{:<32} {own}", "")?;
     }
     if let Some(readme) = &task.readme {
         let table = results.markdown(&task.measures, &task.programs);
