@@ -109,8 +109,7 @@ impl Session<'_> {
     ) -> Result<Service, Reject> {
         let standing = &self.template.environment;
         let variables = standing.and_of(&self.peer, request, upgrade.protocol())?;
-        let reset: Vec<_> = self.signals.altered().collect();
-        Service::start(self.template, &variables, &reset).map_err(|error| {
+        Service::start(self.template, &variables, self.signals.ignored()).map_err(|error| {
             log::error(&error);
             Reject::SpawnFailed
         })

@@ -28,7 +28,7 @@ pub(crate) struct Command<'a> {
     pub(crate) stdin: BorrowedFd<'a>,
     pub(crate) stdout: BorrowedFd<'a>,
     pub(crate) stderr: BorrowedFd<'a>,
-    /// Signals to set back to their default; the mask is emptied.
+    /// Ignored signals to set back to their default; the mask is emptied.
     pub(crate) reset: &'a [Signal],
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn spawn(command: &Command<'_>) -> Result<Pid, SpawnError> {
     let mut failure = None;
     let mut stack = [0; STACK_LEN];
     let mut before = SigSet::empty();
-    // No handler of ours may run in the child: it would speak for us.
+    // A signal of ours must not interrupt the child on the way.
     let mask = pthread_sigmask(
         SigmaskHow::SIG_BLOCK,
         Some(&SigSet::all()),
@@ -119,6 +119,8 @@ unsafe fn become_program(
     if let Some(directory) = command.chdir {
         nix::unistd::chdir(directory).map_err(|it| SpawnError::at("chdir", it))?;
     }
+    // Those with a handler get their default by exec. Until then one could run and speak for the parent,
+    // but nobody knows this process yet who could send it any.
     for signal in command.reset {
         signal::set(*signal, SigHandler::SigDfl).map_err(|it| SpawnError::at("sigaction", it))?;
     }

@@ -1,13 +1,48 @@
 //! Memory that goes back to the kernel when it is dropped, which a heap does not promise: an idle
 //! session holds no buffer, and this is how.
-#![expect(unsafe_code, reason = "mmap and the slice over it")]
+#![expect(
+    unsafe_code,
+    reason = "mmap and the slice over it, malloc_trim, madvise"
+)]
 
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use nix::libc;
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
+
+/// How much stack below the caller is given back: more than a session ever uses.
+const STACK_LEN: usize = 256 * 1024;
+
+/// Gives back what the heap and the stack hold and nobody uses: what was needed to begin a session is
+/// many times what it takes to wait for the next byte. A few microseconds.
+pub(crate) fn give_back_unused() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it only concerns memory that is free, and there is one thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+    give_back_stack();
+}
+
+/// Gives back the pages below this function's frame.
+#[inline(never)]
+fn give_back_stack() {
+    let here = 0_u8;
+    let page = 4096;
+    let top = (&raw const here).addr() & !(page - 1);
+    // One page lower, so that the frames of madvise itself stay.
+    let top = top - page;
+    let start = std::ptr::without_provenance_mut(top - STACK_LEN);
+    if let Some(start) = NonNull::<libc::c_void>::new(start) {
+        // SAFETY: below the frame that runs there is nothing but what earlier calls left behind; the
+        // next ones find zeroes. Where the stack is not that long yet, nothing is mapped and the call
+        // fails, having given back what there is.
+        let _given_back = unsafe { madvise(start, STACK_LEN, MmapAdvise::MADV_DONTNEED) };
+    }
+}
 
 /// Zeroed bytes in pages of their own. A page costs memory from its first touch on.
 pub(crate) struct Pages {

@@ -29,7 +29,6 @@ extern "C" fn note(signal: libc::c_int) {
 pub(crate) struct Signals {
     read: OwnedFd,
     _write: OwnedFd,
-    handled: Vec<Signal>,
     /// What was ignored when the program started and must not be so for services.
     ignored: Vec<Signal>,
 }
@@ -56,7 +55,6 @@ impl Signals {
         Ok(Self {
             read,
             _write: write,
-            handled,
             ignored,
         })
     }
@@ -81,9 +79,10 @@ impl Signals {
             .collect()
     }
 
-    /// What a program that is started must have set back to its default.
-    pub(crate) fn altered(&self) -> impl Iterator<Item = Signal> + '_ {
-        self.handled.iter().chain(&self.ignored).copied()
+    /// What a program that is started must have set back to its default. What is handled, exec sets
+    /// back by itself.
+    pub(crate) fn ignored(&self) -> &[Signal] {
+        &self.ignored
     }
 }
 

@@ -8,7 +8,7 @@ use crate::sys::pages::Pages;
 
 /// What is read into as long as no more comes at once. Most sessions never need more, and a mapping of
 /// their own for a few bytes costs them more than the bytes.
-const SMALL_LEN: usize = 4096;
+const SMALL_LEN: usize = 1024;
 
 /// A buffer that grows once, to a fixed length.
 #[derive(Debug)]
@@ -117,11 +117,6 @@ impl Buffer {
         if self.is_empty() {
             self.memory = Memory::None;
         }
-    }
-
-    /// Whether it has memory to give back.
-    pub(super) fn is_held(&self) -> bool {
-        !matches!(self.memory, Memory::None) && self.is_empty()
     }
 
     /// Moves what is unread to the front and sees that there is memory behind it.

@@ -143,10 +143,6 @@ impl Inbound {
         self.scratch = Vec::new();
     }
 
-    pub(super) fn holds_memory(&self) -> bool {
-        self.buffer.is_held()
-    }
-
     /// Decodes the buffer up to the high mark and hands the records to the pipe in one write.
     fn decode(&mut self, connection: &mut Connection, heard: &mut Heard) -> Result<(), Fault> {
         let mut batch = Batch::new(&mut self.scratch);

@@ -30,6 +30,7 @@ use crate::connection::Connection;
 use crate::frame::CloseCode;
 use crate::log::Traffic;
 use crate::sys::child::{self, End};
+use crate::sys::pages::give_back_unused;
 use crate::sys::signal::Signals;
 use crate::transport::Transport;
 
@@ -114,6 +115,8 @@ pub(super) struct Relay {
     phase: Phase,
     ladder: Ladder,
     timers: Timers,
+    /// Whether nothing has moved since memory was given back.
+    is_at_rest: bool,
     /// Why the session ends, as soon as that is known.
     ending: Option<Goodbye>,
 }
@@ -153,6 +156,7 @@ impl Relay {
             phase: Phase::Open,
             ladder: Ladder::Waiting,
             timers: Timers::new(now),
+            is_at_rest: false,
             ending: None,
         };
         relay.register()?;
@@ -195,22 +199,22 @@ impl Relay {
 
     /// Waits for the kernel, at most until the next deadline.
     fn wait(&mut self, events: &mut Events, is_busy: bool) -> io::Result<()> {
-        let holds_memory = self.inbound.holds_memory() || self.outbound.holds_memory();
         let timeout = if is_busy {
             Some(Duration::ZERO)
         } else {
             let deadline = self.next_deadline();
             let until = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-            let hold = holds_memory.then_some(HOLD);
+            let hold = (!self.is_at_rest).then_some(HOLD);
             until.into_iter().chain(hold).min()
         };
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             answer => answer?,
         }
-        if events.is_empty() && holds_memory && !is_busy {
-            self.inbound.release();
-            self.outbound.release();
+        if events.is_empty() && !is_busy {
+            self.rest();
+        } else {
+            self.is_at_rest = false;
         }
         for event in &*events {
             match event.token() {
@@ -222,6 +226,16 @@ impl Relay {
             }
         }
         Ok(())
+    }
+
+    /// Nothing has moved for a while: gives all memory back that can be had again.
+    fn rest(&mut self) {
+        if !self.is_at_rest {
+            self.is_at_rest = true;
+            self.inbound.release();
+            self.outbound.release();
+            give_back_unused();
+        }
     }
 
     /// One round in both directions; whether there may be more to do at once.

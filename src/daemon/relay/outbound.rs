@@ -146,10 +146,6 @@ impl Outbound {
         self.scratch = Vec::new();
     }
 
-    pub(super) fn holds_memory(&self) -> bool {
-        self.buffer.is_held()
-    }
-
     pub(super) fn pipe(&self) -> Option<&OwnedFd> {
         self.source.as_ref().map(|source| &source.pipe)
     }
