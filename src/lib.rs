@@ -1,11 +1,29 @@
-//! WebSocket without I/O (RFC 6455), and the program made of it: `websockd`, inetd for the web, which
-//! turns any Unix program into a WebSocket service.
+//! WebSocket (RFC 6455), and the program made of it: `websockd`, inetd for the web, which turns any Unix
+//! program into a WebSocket service.
 //!
-//! This is not a client or a server for an asynchronous runtime, and it opens no socket for you. It is
-//! the protocol as a state machine: bytes and masking keys go in, events and frames come out, and who
-//! reads and writes, with what clock and on which thread, is the caller's affair. Payload is unmasked
-//! in the caller's buffer and lent from there, a run at a time; a message of any length needs no more
-//! memory than that buffer.
+//! There are two ways to use it as a library:
+//!
+//! * [`blocking`] joins a WebSocket to any [`Read`](std::io::Read) and [`Write`](std::io::Write):
+//!   messages in and out, with deadlines, one thread a connection, and a server.
+//! * [`connection`] and its kin are the protocol as a state machine, for who owns the loop: bytes and
+//!   masking keys go in, events and frames come out, and who reads and writes, with what clock and on
+//!   which runtime, is the caller's affair. Payload is unmasked in the caller's buffer and lent from
+//!   there, a run at a time; a message of any length needs no more memory than that buffer.
+//!
+//! ```no_run
+//! use std::net::TcpStream;
+//! use websockd::blocking::Client;
+//! use websockd::frame::CloseCode;
+//!
+//! let stream = TcpStream::connect("localhost:8080")?;
+//! let mut socket = Client::new("localhost:8080", "/chat").attach(stream)?;
+//! socket.send("hello")?;
+//! while let Some(message) = socket.recv()? {
+//!     println!("{}", String::from_utf8_lossy(&message));
+//!     socket.start_close(CloseCode::NORMAL, "that was all")?;
+//! }
+//! # Ok::<(), std::io::Error>(())
+//! ```
 //!
 //! # Floors
 //!
@@ -15,20 +33,29 @@
 //! | --- | --- | --- |
 //! | 0, the words | [`frame`], [`queue`], [`record`] | frames and their rules; bytes on their way out; messages as bytes on a pipe |
 //! | 1, the conversation | [`handshake`], [`connection`] | the opening handshake; messages, control frames, closing, limits |
-//! | 2, the machine | `log`, and private ones | one line an event; processes, signals, descriptors |
+//! | 2, the machine | [`blocking`], `log`, and private ones | WebSockets over streams that wait; one line an event; processes, signals, descriptors |
 //! | 3, the programs | `cli`, `daemon`, `site` | the command line; listener, session, service, relay; the console page |
 //!
-//! Floors 0 and 1 have no I/O, no clock, no randomness and no `unsafe`, and no input makes them panic.
+//! Floors 0 and 1 have no I/O, no clock, no randomness and no `unsafe`, and no input makes them panic;
+//! [`blocking`] adds the first three, starts no thread, and has no `unsafe` either.
 //!
 //! # Features
 //!
 //! * `full` (default): everything below;
-//! * `daemon`: the program `websockd` and floors 2 and 3, for Unix;
+//! * `daemon`: the program `websockd`, what else is on floor 2, and floor 3, for Unix;
 //! * `site`: the console page that `websockd --console` serves.
 //!
-//! Without any of them the library is floors 0 and 1 alone, for any system.
+//! Without any of them the library is floors 0 and 1 and [`blocking`], for any system, and needs base64,
+//! sha1, httparse, simdutf8 and memchr.
+//!
+//! # Versions
+//!
+//! Semantic versioning is for [`blocking`], [`connection`], [`frame`], [`handshake`], [`queue`] and
+//! [`record`]. The other modules are public for the programs of this package, and change with them.
 //!
 //! # The loop
+//!
+//! `examples/tokio_echo.rs` is this loop under an asynchronous runtime, handshake included.
 //!
 //! The steps are numbered as in [`connection`], which says when each of them is due.
 //!
@@ -100,6 +127,8 @@
 //! # Ok::<(), io::Error>(())
 //! ```
 
+#![deny(missing_docs)]
+
 // -- floor 0: the words
 pub mod frame;
 pub mod queue;
@@ -110,6 +139,7 @@ pub mod connection;
 pub mod handshake;
 
 // -- floor 2: the machine
+pub mod blocking;
 #[cfg(feature = "daemon")]
 pub mod log;
 #[cfg(feature = "daemon")]

@@ -240,6 +240,12 @@ impl Connection {
         self.message.is_some()
     }
 
+    /// Whether the peer's last frame is complete. Right after [`Event::Data`] it tells that the run ended a
+    /// frame, for who has to do with frames and not with messages.
+    pub fn is_between_frames(&self) -> bool {
+        self.decoder.is_between_frames()
+    }
+
     /// Writes the header of a run's frame, if we may still speak.
     fn begin_frame(&self, run: &Run<'_>, key: Option<[u8; 4]>, batch: &mut Batch<'_, '_>) -> bool {
         if !self.closing.can_send() {

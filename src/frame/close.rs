@@ -17,6 +17,8 @@ impl CloseCode {
     pub const PROTOCOL_ERROR: Self = Self(1002);
     /// 1003: a kind of message this end does not take.
     pub const UNSUPPORTED: Self = Self(1003);
+    /// 1004: reserved, without a meaning yet. Never on the wire.
+    pub const RESERVED: Self = Self(1004);
     /// 1005: no code was in the Close frame. Never on the wire.
     pub const NO_STATUS: Self = Self(1005);
     /// 1006: the connection was lost without a Close frame. Never on the wire.
@@ -141,6 +143,7 @@ mod tests {
             (CloseCode::GOING_AWAY, true),
             (CloseCode::PROTOCOL_ERROR, true),
             (CloseCode::UNSUPPORTED, true),
+            (CloseCode::RESERVED, false),
             (CloseCode::NO_STATUS, false),
             (CloseCode::ABNORMAL, false),
             (CloseCode::INVALID_PAYLOAD, true),
