@@ -1,9 +1,14 @@
 # fish completion for websockd
 # made from the option table by: UPDATE=1 cargo test --test completions
-complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --record --invalid-utf8 --protocol --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --max-clients --maxforks --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --log-level --loglevel --log-format)'
+complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --redirect-port --redirport --tls-cert --sslcert --tls-key --sslkey --tls-client-ca --sslca --record --invalid-utf8 --protocol --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --max-clients --maxforks --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --log-level --loglevel --log-format)'
 complete -c websockd -s p -l port -x -d 'TCP port; 0: one the kernel chooses'
 complete -c websockd -s a -l address -x -d 'listen on A; repeatable; *: all'
+complete -c websockd -l redirect-port -x -d 'plain HTTP here is sent to the port above'
 complete -c websockd -l inetd -d 'descriptor 0 is the client'
+complete -c websockd -l tls -d 'insist on it: an error without a certificate'
+complete -c websockd -l tls-cert -r -F -d 'our certificate and its chain; repeatable'
+complete -c websockd -l tls-key -r -F -d 'the key to it; one for each certificate'
+complete -c websockd -l tls-client-ca -r -F -d 'clients need a certificate of these'
 complete -c websockd -l record -x -a 'line nul typed raw' -d 'line, nul (-0), typed or raw (-b)'
 complete -c websockd -s 0 -d '--record nul'
 complete -c websockd -s b -d '--record raw'

@@ -43,7 +43,8 @@
 //!
 //! * `full` (default): everything below;
 //! * `daemon`: the program `websockd`, what else is on floor 2, and floor 3, for Unix;
-//! * `site`: the console page that `websockd --console` serves.
+//! * `site`: the console page that `websockd --console` serves;
+//! * `tls`: encrypted connections, `websockd --tls-cert`.
 //!
 //! Without any of them the library is floors 0 and 1 and [`blocking`], for any system, and needs base64,
 //! sha1, httparse, simdutf8 and memchr.

@@ -89,6 +89,7 @@ fn bash() -> String {
         let values = match flag.takes {
             Takes::OneOf(_, choices) => format!("compgen -W '{}'", choices.join(" ")),
             Takes::Directory(_) => "compgen -d".to_owned(),
+            Takes::File(_) => "compgen -f".to_owned(),
             Takes::Nothing | Takes::Value(_) => continue,
         };
         cases += &format!(
@@ -190,10 +191,11 @@ fn zsh() -> String {
             Takes::Value(name) => format!(":{name}: "),
             Takes::OneOf(name, choices) => format!(":{name}:({})", choices.join(" ")),
             Takes::Directory(name) => format!(":{name}:_directories"),
+            Takes::File(name) => format!(":{name}:_files"),
         };
         let (short_end, long_end) = match flag.takes {
             Takes::Nothing => ("", ""),
-            Takes::Value(_) | Takes::OneOf(..) | Takes::Directory(_) => ("+", "="),
+            Takes::Value(_) | Takes::OneOf(..) | Takes::Directory(_) | Takes::File(_) => ("+", "="),
         };
         let once: Vec<_> = names(flag)
             .into_iter()
@@ -240,6 +242,7 @@ fn fish() -> String {
             Takes::Value(_) => " -x".to_owned(),
             Takes::OneOf(_, choices) => format!(" -x -a '{}'", choices.join(" ")),
             Takes::Directory(_) => " -x -a '(__fish_complete_directories)'".to_owned(),
+            Takes::File(_) => " -r -F".to_owned(),
         };
         lines += &format!(
             "complete -c websockd{} -l {}{value} -d '{}'\n",

@@ -220,9 +220,18 @@ fn every_example_is_a_command_line_that_is_understood() {
     let examples: Vec<_> = texts.lines().filter_map(example).collect();
     assert!(examples.len() >= 10, "{examples:?}");
     for mut example in examples {
+        // A build without TLS refuses it.
+        if cfg!(not(feature = "tls")) && example.iter().any(|word| word == "--tls-cert") {
+            continue;
+        }
+        example.retain(|word| word != "\\" && word != "\\e");
         example.extend(["--".into(), "cat".into()]);
         let outcome = websockd::cli::parse(example.clone());
-        assert!(outcome.is_ok(), "{example:?}: {outcome:?}");
+        // A certificate that it names need not be there.
+        let is_understood = outcome
+            .as_ref()
+            .map_or_else(|it| it.status == 111, |_| true);
+        assert!(is_understood, "{example:?}: {outcome:?}");
     }
 }
 

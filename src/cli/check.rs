@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf, absolute};
 use nix::errno::Errno;
 
 use super::value::{quoted, reason};
-use super::{Failure, Options, program};
+use super::{Failure, Options, encryption, program};
 use crate::daemon::{Config, Source};
 use crate::handshake::server::{Hosts, Origins, Policy};
 
@@ -16,7 +16,8 @@ const ADDRESSES: [&str; 2] = ["127.0.0.1", "::1"];
 ///
 /// # Errors
 ///
-/// Options that exclude each other, a directory that is none, a PROGRAM that cannot be run.
+/// Options that exclude each other, a directory that is none, a PROGRAM that cannot be run, a
+/// certificate or key that cannot be used.
 pub(super) fn config(options: Options) -> Result<Config, Failure> {
     if options.console && !cfg!(feature = "site") {
         return Err(Failure::usage(
@@ -24,6 +25,8 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         ));
     }
     let source = source(&options)?;
+    check_redirect(&options)?;
+    let tls = encryption::load(&options)?;
     let policy = Policy {
         origins: origins(&options)?,
         hosts: hosts(&options)?,
@@ -32,6 +35,8 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
     Ok(Config {
         source,
         policy,
+        tls,
+        redirect_port: options.redirect_port,
         chdir: options.chdir.as_deref().map(directory).transpose()?,
         program: program::find(options.command)?,
         record: options.record,
@@ -52,6 +57,7 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
 
 fn source(options: &Options) -> Result<Source, Failure> {
     let listening = options.said("address").or(options.said("port"));
+    let listening = listening.or(options.said("redirect-port"));
     match listening {
         Some(listening) if options.inetd => Err(exclude("--inetd", listening)),
         None if options.inetd => Ok(Source::Inetd),
@@ -65,6 +71,21 @@ fn source(options: &Options) -> Result<Source, Failure> {
             port: options.port,
         }),
     }
+}
+
+/// A redirection names the port it leads to, which has to be known and another.
+fn check_redirect(options: &Options) -> Result<(), Failure> {
+    let Some(port) = options.redirect_port else {
+        return Ok(());
+    };
+    let right = match options.port {
+        0 => "leads to --port, which has to be a number of your choice then",
+        main if main == port => "leads to --port, and has to be another",
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(format_args!(
+        "--redirect-port {port}: {right}"
+    )))
 }
 
 /// `--same-origin=false` is what it says: any, unless some are named.

@@ -5,6 +5,7 @@
 //! [`Options`], *check* judges them together and looks at the file system.
 
 mod check;
+mod encryption;
 pub mod flags;
 mod fuzz;
 pub mod help;
@@ -74,7 +75,8 @@ impl std::error::Error for Failure {}
 
 /// Reads a command line, without the program's own name.
 ///
-/// Looks up PROGRAM and directories in the file system; opens and changes nothing.
+/// Looks up PROGRAM and directories in the file system, and loads certificates and keys; changes
+/// nothing.
 ///
 /// # Errors
 ///

@@ -20,7 +20,12 @@ use crate::record::Record;
 pub struct Options {
     pub addresses: Vec<String>,
     pub port: u16,
+    pub redirect_port: Option<u16>,
     pub inetd: bool,
+    pub tls: Option<bool>,
+    pub tls_certs: Vec<PathBuf>,
+    pub tls_keys: Vec<PathBuf>,
+    pub tls_client_ca: Option<PathBuf>,
     pub record: Record,
     pub invalid_utf8: InvalidUtf8,
     pub protocols: Vec<String>,

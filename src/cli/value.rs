@@ -54,6 +54,14 @@ pub(super) fn port(value: &OsStr) -> Result<u16, String> {
     number(value).ok_or_else(|| "give a number from 0 to 65535".to_owned())
 }
 
+/// A port that is known beforehand.
+pub(super) fn fixed_port(value: &OsStr) -> Result<Option<u16>, String> {
+    match number(value) {
+        Some(0) | None => Err("give a number from 1 to 65535".to_owned()),
+        port => Ok(port),
+    }
+}
+
 /// A count; 0 is none.
 pub(super) fn count_or_none(value: &OsStr) -> Result<Option<usize>, String> {
     number(value)

@@ -6,12 +6,17 @@ use std::time::Duration;
 
 use crate::handshake::server::Policy;
 use crate::record::Record;
+use crate::transport::Acceptor;
 
 /// All that a listener and its sessions need to know.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where connections come from.
     pub source: Source,
+    /// What connections are encrypted with; `None`: they are not.
+    pub(crate) tls: Option<Acceptor>,
+    /// The port at which plain HTTP is answered with 301 to the main one; `None`: there is none.
+    pub redirect_port: Option<u16>,
     /// What runs for each client.
     pub program: Program,
     /// How messages look to the service.
@@ -63,6 +68,16 @@ pub enum Source {
         /// 0: one the kernel chooses, the same for all addresses.
         port: u16,
     },
+}
+
+impl Source {
+    /// The port that was asked for; 0 where there is none to tell.
+    pub(super) fn port(&self) -> u16 {
+        match self {
+            Self::Auto { port } | Self::Listen { port, .. } => *port,
+            Self::Inetd => 0,
+        }
+    }
 }
 
 /// What runs for each client, looked up at start.

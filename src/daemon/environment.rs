@@ -14,7 +14,7 @@ use super::peer::Peer;
 
 /// The variables every service finds, in the manual's order; beside them `HTTP_*` for the request's
 /// headers. What we inherited under these names is not passed on.
-pub const NAMES: [&str; 27] = [
+pub const NAMES: [&str; 29] = [
     "AUTH_TYPE",
     "CONTENT_LENGTH",
     "CONTENT_TYPE",
@@ -39,6 +39,8 @@ pub const NAMES: [&str; 27] = [
     "TCPLOCALPORT",
     "TCPREMOTEIP",
     "TCPREMOTEPORT",
+    "TLS_CLIENT_SHA256",
+    "TLS_CLIENT_SUBJECT",
     "UNIQUE_ID",
     "WEBSOCKET_PROTOCOL",
     "HTTPS",
@@ -173,6 +175,11 @@ fn of_request(
         text("UNIQUE_ID", &unique_id()),
     ];
     all.extend(protocol.map(|protocol| text("WEBSOCKET_PROTOCOL", protocol)));
+    all.extend(peer.tls().map(|_| text("HTTPS", "on")));
+    if let Some((subject, sha256)) = peer.certificate() {
+        all.push(text("TLS_CLIENT_SHA256", sha256));
+        all.push(text("TLS_CLIENT_SUBJECT", subject));
+    }
     if peer.is_tcp() {
         all.extend([
             text("TCPLOCALIP", &peer.local_ip()),

@@ -15,8 +15,19 @@ const BACKLOG: i32 = 1024;
 /// How often a port of the kernel's choice is tried that has to be free on several addresses.
 const MAX_TRIES: usize = 16;
 
-/// Listens where `source` says; never nowhere.
-pub(super) fn bind(source: &Source) -> Result<Vec<OwnedFd>, Error> {
+/// Listens where `source` says; never nowhere. Behind those, at `redirect_port` of the same addresses.
+pub(super) fn bind(source: &Source, redirect_port: Option<u16>) -> Result<Vec<OwnedFd>, Error> {
+    let mut sockets = bind_main(source)?;
+    if let Some(port) = redirect_port {
+        let ips = sockets
+            .iter()
+            .filter_map(|socket| Some(fd::local_address(socket).ok()??.ip()));
+        sockets.extend(bind_all(&ips.collect::<Vec<_>>(), port, |_| false)?);
+    }
+    Ok(sockets)
+}
+
+fn bind_main(source: &Source) -> Result<Vec<OwnedFd>, Error> {
     match source {
         Source::Listen { addresses, port } => {
             let mut ips = Vec::new();

@@ -188,6 +188,10 @@ impl<'c> Listener<'c> {
         if is_full && refusals >= max_refusals(self.config.max_clients) {
             return None;
         }
+        #[cfg(feature = "tls")]
+        if let Some(acceptor) = &self.config.tls {
+            acceptor.prepare();
+        }
         match fork() {
             Ok(Fork::Parent(pid)) => {
                 self.sessions.insert(pid, task);

@@ -9,6 +9,7 @@ mod inherit;
 mod listen;
 mod listener;
 mod peer;
+mod redirect;
 mod relay;
 mod request;
 mod service;
@@ -69,7 +70,7 @@ fn start(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
             return Ok(session::serve(client, &template, signals)?);
         }
         Some(Inherited::Listener(socket)) => vec![socket],
-        None => listen::bind(&config.source)?,
+        None => listen::bind(&config.source, config.redirect_port)?,
     };
     announce(&sockets, config);
     match Listener::new(config, sockets, signals)?.run()? {
@@ -91,10 +92,15 @@ fn announce(sockets: &[OwnedFd], config: &Config) {
         log::listening(*address);
     }
     if let Some(first) = addresses.first().filter(|_| config.console) {
-        let url = if first.ip().is_loopback() || first.ip().is_unspecified() {
-            format!("http://localhost:{}/", first.port())
+        let scheme = if config.tls.is_some() {
+            "https"
         } else {
-            format!("http://{first}/")
+            "http"
+        };
+        let url = if first.ip().is_loopback() || first.ip().is_unspecified() {
+            format!("{scheme}://localhost:{}/", first.port())
+        } else {
+            format!("{scheme}://{first}/")
         };
         log::console(&url);
     }

@@ -7,12 +7,18 @@ use std::os::fd::AsFd;
 
 use crate::handshake::server::Place;
 use crate::sys::fd;
+#[cfg(feature = "tls")]
+use crate::transport::Security;
 
 /// The two ends of a client's connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Peer {
     remote: Option<SocketAddr>,
     local: Option<SocketAddr>,
+    /// The version of TLS; `None` without.
+    tls: Option<&'static str>,
+    /// Subject and SHA-256 fingerprint of the certificate that the client has shown.
+    certificate: Option<(String, String)>,
 }
 
 impl Peer {
@@ -21,6 +27,8 @@ impl Peer {
         Self {
             remote: fd::peer_address(socket).ok().flatten(),
             local: fd::local_address(socket).ok().flatten(),
+            tls: None,
+            certificate: None,
         }
     }
 
@@ -33,6 +41,24 @@ impl Peer {
                 .or_else(|| address("REMOTE_ADDR", "REMOTE_PORT"));
         }
         peer
+    }
+
+    /// Takes note of what an encrypted connection tells of the client.
+    #[cfg(feature = "tls")]
+    pub(super) fn note_security(&mut self, security: Security) {
+        self.tls = Some(security.version);
+        self.certificate = security.certificate.map(|it| (it.subject, it.sha256));
+    }
+
+    /// The version of TLS that is spoken, if any.
+    pub(super) fn tls(&self) -> Option<&'static str> {
+        self.tls
+    }
+
+    /// Subject and SHA-256 fingerprint of the client's certificate, if it was asked for one.
+    pub(super) fn certificate(&self) -> Option<(&str, &str)> {
+        let (subject, sha256) = self.certificate.as_ref()?;
+        Some((subject, sha256))
     }
 
     pub(super) fn is_tcp(&self) -> bool {
@@ -62,10 +88,15 @@ impl Peer {
         port(self.local)
     }
 
+    /// Whether the client came to this port of ours.
+    pub(super) fn came_to(&self, port: u16) -> bool {
+        self.local.is_some_and(|local| local.port() == port)
+    }
+
     /// What the handshake is judged by.
     pub(super) fn place(&self) -> Place {
         Place {
-            is_secure: false,
+            is_secure: self.tls.is_some(),
             is_loopback: self.local.is_some_and(|local| is_loopback(local.ip())),
         }
     }

@@ -12,10 +12,13 @@ use crate::log;
 use crate::sys::patience::Patience;
 use crate::sys::signal::Signals;
 use crate::sys::{child, fd};
+#[cfg(feature = "tls")]
+use crate::transport::HandshakeEnd;
 use crate::transport::Transport;
 
 use super::config::Config;
 use super::peer::Peer;
+use super::redirect;
 use super::relay::{Outcome, Relay};
 use super::request::{Head, HeadEnd};
 use super::service::{Service, Template};
@@ -33,11 +36,7 @@ pub(super) struct Client {
 }
 
 /// Serves one client to its end.
-pub(super) fn serve(
-    client: Client,
-    template: &Template<'_>,
-    signals: Signals,
-) -> Result<(), nix::Error> {
+pub(super) fn serve(client: Client, template: &Template<'_>, signals: Signals) -> io::Result<()> {
     let accepted = Instant::now();
     let config = template.config;
     child::adopt_orphans()?;
@@ -45,14 +44,21 @@ pub(super) fn serve(
         // A connection that has ended in the meantime refuses; that shows at the first read.
         let _ended = fd::set_nodelay(&client.socket);
     }
-    let mut session = Session {
+    let is_redirected = config
+        .redirect_port
+        .is_some_and(|port| client.peer.came_to(port));
+    let acceptor = config.tls.as_ref().filter(|_| !is_redirected);
+    let session = Session {
         template,
         config,
         peer: client.peer,
-        transport: Transport::plain(client.socket),
+        transport: Transport::accept(client.socket, acceptor)?,
         signals,
     };
     let deadline = accepted + config.handshake_timeout;
+    let Some(mut session) = session.secure(deadline) else {
+        return Ok(());
+    };
     let patience = Patience::until(deadline, &session.signals);
     let head = match Head::read(&mut session.transport, patience) {
         Ok(head) => head,
@@ -60,10 +66,14 @@ pub(super) fn serve(
             session.refuse(reject, None);
             return Ok(());
         }
-        Err(HeadEnd::Left) => return Ok(()),
+        Err(HeadEnd::Left) => {
+            session.transport.close();
+            return Ok(());
+        }
     };
     match Request::parse(head.bytes()) {
         Err(reject) => session.refuse(reject, None),
+        Ok(request) if is_redirected => session.redirect(&request),
         Ok(request) => session.answer(&request, client.refusal, &head, accepted),
     }
     Ok(())
@@ -78,6 +88,58 @@ struct Session<'c> {
 }
 
 impl Session<'_> {
+    /// Goes through the handshake of TLS, if there is one. `None`: there is no connection, and the
+    /// client has been told as far as it can be.
+    #[cfg(feature = "tls")]
+    fn secure(mut self, deadline: Instant) -> Option<Self> {
+        let patience = Patience::until(deadline, &self.signals);
+        match self.transport.handshake(patience) {
+            Ok(transport) => {
+                self.transport = transport;
+                if let Some(security) = self.transport.security() {
+                    self.peer.note_security(security);
+                }
+                return Some(self);
+            }
+            Err((transport, HandshakeEnd::NotTls)) => {
+                self.transport = transport;
+                self.refuse(Reject::NotTls, None);
+            }
+            Err((transport, end)) => {
+                self.transport = transport;
+                if end != HandshakeEnd::Left {
+                    log::insecure(&self.peer.to_string(), &end.to_string());
+                }
+                // Nothing more is said; what the client still sends is read until it has seen our
+                // alert, lest a reset overtake it.
+                self.say_and_end(b"");
+            }
+        }
+        None
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn secure(self, _: Instant) -> Option<Self> {
+        Some(self)
+    }
+
+    /// Sends a client of the redirecting port to the main one.
+    fn redirect(&mut self, request: &Request<'_>) {
+        if let Err(reject) = server::admit(request, &self.config.policy, &self.peer.place()) {
+            return self.refuse(reject, Some(request));
+        }
+        let scheme = if self.config.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let port = self.config.source.port();
+        match redirect::response(request, scheme, port) {
+            Ok(response) => self.say_and_end(&response),
+            Err(reject) => self.refuse(reject, Some(request)),
+        }
+    }
+
     /// Answers a request: with a session if it asks for one and may have it.
     fn answer(
         mut self,
@@ -130,6 +192,8 @@ impl Session<'_> {
             path: request.path(),
             origin: request.header("origin"),
             protocol: upgrade.protocol(),
+            tls: self.peer.tls(),
+            client: self.peer.certificate().map(|(subject, _)| subject),
         }
         .write();
         let mut response = Vec::new();

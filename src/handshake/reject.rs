@@ -40,6 +40,8 @@ pub enum Reject {
     KeyMissing,
     /// 400: several Sec-WebSocket-Key lines.
     KeyRepeated,
+    /// 400: the client speaks plain HTTP where TLS is spoken.
+    NotTls,
     /// 400: several Origin lines.
     OriginRepeated,
     /// 400: the path has an encoded NUL, which no environment can hold.
@@ -168,6 +170,7 @@ impl Reject {
             Self::KeyMalformed => (400, "", "Sec-WebSocket-Key must be 16 random bytes in base64"),
             Self::KeyMissing => (400, "", "a request for WebSocket must have a Sec-WebSocket-Key header"),
             Self::KeyRepeated => (400, "", "there must not be more than one Sec-WebSocket-Key header"),
+            Self::NotTls => (400, "", "this port speaks TLS: connect to it by https:// or wss://"),
             Self::OriginRepeated => (400, "", "there must not be more than one Origin header"),
             Self::PathNul => (400, "", "the path must not contain %00"),
             Self::ProtocolsMalformed => (400, "", "Sec-WebSocket-Protocol must be a list of different names without spaces"),
@@ -212,7 +215,7 @@ mod tests {
     use super::super::client::Response;
     use super::*;
 
-    const ALL: [Reject; 38] = [
+    const ALL: [Reject; 39] = [
         Reject::Head(HeadError::ControlByte),
         Reject::Head(HeadError::FirstLine),
         Reject::Head(HeadError::FirstLineTooLong),
@@ -233,6 +236,7 @@ mod tests {
         Reject::KeyMalformed,
         Reject::KeyMissing,
         Reject::KeyRepeated,
+        Reject::NotTls,
         Reject::OriginRepeated,
         Reject::PathNul,
         Reject::ProtocolsMalformed,

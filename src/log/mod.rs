@@ -103,6 +103,16 @@ pub(crate) fn session_died(pid: i32, how: &str) {
         .write();
 }
 
+/// A handshake of TLS came to nothing.
+#[cfg(feature = "tls")]
+pub(crate) fn insecure(peer: &str, reason: &str) {
+    line(Level::Info, "insecure")
+        .own_pid()
+        .text("peer", peer)
+        .text("reason", reason)
+        .write();
+}
+
 /// A line the service wrote on its standard error.
 pub(crate) fn service(text: &[u8]) {
     line(Level::Info, "service")
@@ -118,6 +128,10 @@ pub(crate) struct Open<'a> {
     pub(crate) path: &'a str,
     pub(crate) origin: Option<&'a [u8]>,
     pub(crate) protocol: Option<&'a str>,
+    /// The version of TLS.
+    pub(crate) tls: Option<&'a str>,
+    /// The subject of the client's certificate.
+    pub(crate) client: Option<&'a str>,
 }
 
 impl Open<'_> {
@@ -128,6 +142,8 @@ impl Open<'_> {
             .text("path", self.path)
             .text("origin", self.origin.unwrap_or(b"-"))
             .known("protocol", self.protocol)
+            .known("tls", self.tls)
+            .known("client", self.client)
             .write();
     }
 }

@@ -1,6 +1,6 @@
 //! Where connections come from.
 
-use super::{FLAG, Flag, Preset, Section, Takes, append, store};
+use super::{Alias, FLAG, Flag, Means, Preset, Section, Takes, append, store};
 use crate::cli::value;
 
 pub(super) const FLAGS: &[Flag] = &[
@@ -23,6 +23,18 @@ pub(super) const FLAGS: &[Flag] = &[
         section: Section::Listening,
         help: "listen on A; repeatable; *: all",
         set: |options, value| append(&mut options.addresses, [value::address(value)?]),
+        ..FLAG
+    },
+    Flag {
+        long: "redirect-port",
+        aliases: &[Alias {
+            name: "--redirport",
+            means: Means::Same,
+        }],
+        takes: Takes::Value("N"),
+        section: Section::Listening,
+        help: "plain HTTP here is sent to the port above",
+        set: |options, value| store(&mut options.redirect_port, value::fixed_port(value)),
         ..FLAG
     },
     Flag {

@@ -13,6 +13,7 @@ mod general;
 mod limits;
 mod listening;
 mod service;
+mod tls;
 
 /// One option.
 #[derive(Debug)]
@@ -77,6 +78,8 @@ pub enum Takes {
     OneOf(&'static str, &'static [&'static str]),
     /// A directory, called this in the help.
     Directory(&'static str),
+    /// A file, called this in the help.
+    File(&'static str),
 }
 
 impl Takes {
@@ -84,7 +87,9 @@ impl Takes {
     pub fn name(self) -> Option<&'static str> {
         match self {
             Self::Nothing => None,
-            Self::Value(name) | Self::OneOf(name, _) | Self::Directory(name) => Some(name),
+            Self::Value(name) | Self::OneOf(name, _) | Self::Directory(name) | Self::File(name) => {
+                Some(name)
+            }
         }
     }
 }
@@ -115,6 +120,7 @@ impl Preset {
 #[expect(missing_docs, reason = "the headings are the documentation")]
 pub enum Section {
     Listening,
+    Encryption,
     Messages,
     Service,
     Clients,
@@ -129,6 +135,7 @@ impl Section {
     pub fn heading(self) -> &'static str {
         match self {
             Self::Listening => "Where connections come from",
+            Self::Encryption => "Encryption",
             Self::Messages => "How messages look to the service",
             Self::Service => "The service",
             Self::Clients => "Who may connect",
@@ -157,6 +164,7 @@ const FLAG: Flag = Flag {
 pub fn all() -> impl Iterator<Item = &'static Flag> {
     [
         listening::FLAGS,
+        tls::FLAGS,
         service::FLAGS,
         clients::FLAGS,
         limits::FLAGS,

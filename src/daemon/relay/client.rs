@@ -25,9 +25,9 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(transport: Transport) -> Self {
         Self {
+            // Of the socket the kernel says so when it is registered.
+            is_readable: transport.has_more(false),
             transport: Some(transport),
-            // The kernel says so when it is registered.
-            is_readable: false,
             is_writable: true,
             has_ended: false,
             is_lost: false,
@@ -46,8 +46,8 @@ impl Client {
         let transport = self.transport.as_mut()?;
         match buffer.fill(|room| transport.read(room)) {
             Ok(filled) => {
-                // A short read has emptied the socket, unless the end is behind it.
-                self.is_readable = filled == Filled::Some || self.has_ended;
+                // The transport knows whether it is empty; the end may still be behind that.
+                self.is_readable = transport.has_more(filled == Filled::Some) || self.has_ended;
                 if filled == Filled::Ended {
                     self.is_readable = false;
                     self.has_ended = true;
@@ -73,7 +73,34 @@ impl Client {
         };
         match transport.write(slices) {
             Ok(written) => {
-                self.is_writable = written == asked;
+                self.is_writable = transport.has_room(written == asked);
+                written
+            }
+            Err(error) => {
+                self.is_writable = false;
+                self.is_lost |= error.kind() != io::ErrorKind::WouldBlock;
+                0
+            }
+        }
+    }
+
+    /// Whether bytes that the transport took have not left yet.
+    pub(super) fn is_pending(&self) -> bool {
+        self.transport.as_ref().is_some_and(Transport::is_pending)
+    }
+
+    /// Writes what is pending as far as there is room; how much went.
+    pub(super) fn flush(&mut self) -> usize {
+        let Some(transport) = self
+            .transport
+            .as_mut()
+            .filter(|transport| self.is_writable && transport.is_pending())
+        else {
+            return 0;
+        };
+        match transport.flush() {
+            Ok(written) => {
+                self.is_writable = transport.has_room(true);
                 written
             }
             Err(error) => {
@@ -93,8 +120,17 @@ impl Client {
 
     /// Closes the connection.
     pub(super) fn close(&mut self) {
-        self.transport = None;
+        if let Some(transport) = self.transport.take() {
+            transport.close();
+        }
         self.is_readable = false;
         self.is_writable = false;
+    }
+
+    /// Gives memory back that has been idle.
+    pub(super) fn release(&mut self) {
+        if let Some(transport) = &mut self.transport {
+            transport.release();
+        }
     }
 }

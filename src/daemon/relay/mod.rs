@@ -234,6 +234,7 @@ impl Relay {
             self.is_at_rest = true;
             self.inbound.release();
             self.outbound.release();
+            self.client.release();
             give_back_unused();
         }
     }
@@ -249,7 +250,8 @@ impl Relay {
         match self.outbound.step(&mut self.client, &mut self.connection) {
             Ok(moved) => {
                 progress |= moved.read || moved.written > 0;
-                self.timers.note_sent(moved, self.outbound.is_queued(), now);
+                let is_queued = self.is_queued();
+                self.timers.note_sent(moved, is_queued, now);
             }
             Err(goodbye) => self.close(goodbye, now),
         }
@@ -317,6 +319,11 @@ impl Relay {
         {
             self.stderr = None;
         }
+    }
+
+    /// Whether anything waits for room towards the client.
+    fn is_queued(&self) -> bool {
+        self.outbound.is_queued() || self.client.is_pending()
     }
 
     fn is_over(&self) -> bool {

@@ -230,7 +230,7 @@ impl Outbound {
 
     /// Writes what is queued; how many bytes of it went.
     fn flush(&mut self, client: &mut Client, connection: &mut Connection) -> usize {
-        let mut total = 0;
+        let mut total = client.flush();
         while !self.queue.is_empty() && client.is_writable {
             while let Some(frame) = connection.poll_control(NO_KEY) {
                 self.queue.overtake(&frame);

@@ -149,7 +149,7 @@ impl Relay {
             self.inbound.abandon();
             return true;
         }
-        let is_queued = self.outbound.is_queued();
+        let is_queued = self.is_queued();
         if !is_queued {
             closing.until.get_or_insert(now + LINGER);
         }

@@ -120,7 +120,7 @@ impl Relay {
                     self.connection.ping(b"");
                 }
                 // Where frames wait, a Close behind them would not be seen either.
-                Due::Silence if self.outbound.is_queued() => {
+                Due::Silence if self.is_queued() => {
                     self.lose_client("no answer to ping", now);
                 }
                 Due::Silence => {
