@@ -18,6 +18,7 @@ fn main() -> ExitCode {
             log::init(level, format);
             daemon::run(&config)
         }
+        Ok(Outcome::Check(config)) => daemon::check(&config),
         Err(failure) => cli::report(&failure),
     };
     ExitCode::from(status)

@@ -27,6 +27,7 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
     let source = source(&options)?;
     check_redirect(&options)?;
     let tls = encryption::load(&options)?;
+    let pid_file = pid_file(&options)?;
     let policy = Policy {
         origins: origins(&options)?,
         hosts: hosts(&options)?,
@@ -52,6 +53,9 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         write_timeout: options.write_timeout,
         ping: options.ping,
         max_clients: options.max_clients,
+        syslog: options.syslog || options.daemon,
+        daemon: options.daemon,
+        pid_file,
     })
 }
 
@@ -117,6 +121,19 @@ fn hosts(options: &Options) -> Result<Hosts, Failure> {
         )),
         names => Ok(Hosts::Listed(names.to_vec())),
     }
+}
+
+/// The pid file's place from wherever we will be. What leaves with its client has no use for one, nor
+/// for leaving the terminal.
+fn pid_file(options: &Options) -> Result<Option<PathBuf>, Failure> {
+    let daemon = options.said("daemon").filter(|_| options.daemon);
+    match daemon.or(options.said("pid-file")) {
+        Some(typed) if options.inetd => return Err(exclude("--inetd", typed)),
+        _ => {}
+    }
+    let wrong = |error| Failure::usage(format_args!("--pid-file: {}", reason(&error)));
+    let path = options.pid_file.as_ref().map(absolute);
+    path.transpose().map_err(wrong)
 }
 
 fn directory(path: &Path) -> Result<PathBuf, Failure> {

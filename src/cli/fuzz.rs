@@ -19,7 +19,7 @@ pub fn fuzz_flags(bytes: &[u8]) {
         .map(|word| OsStr::from_bytes(word).to_owned())
         .collect();
     match parse(words.iter().cloned()) {
-        Ok(Outcome::Serve { config, .. }) => {
+        Ok(Outcome::Serve { config, .. } | Outcome::Check(config)) => {
             // What stands behind PROGRAM is its own, whatever it looks like.
             assert!(words.ends_with(&config.program.argv));
             assert!(config.program.path.is_absolute());

@@ -40,6 +40,8 @@ pub enum Outcome {
         /// What a line of the log looks like.
         format: Format,
     },
+    /// To look whether that can be served, and leave.
+    Check(Box<Config>),
     /// To print this on stdout and leave: help, version, license.
     Print(String),
 }
@@ -90,7 +92,11 @@ where
         return Ok(Outcome::Print(text()));
     }
     let (level, format) = (options.log_level, options.log_format);
+    let is_check = options.check;
     let config = Box::new(check::config(options)?);
+    if is_check {
+        return Ok(Outcome::Check(config));
+    }
     Ok(Outcome::Serve {
         config,
         level,

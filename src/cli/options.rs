@@ -47,6 +47,10 @@ pub struct Options {
     pub ping: Option<Duration>,
     pub log_level: Level,
     pub log_format: Format,
+    pub syslog: bool,
+    pub daemon: bool,
+    pub pid_file: Option<PathBuf>,
+    pub check: bool,
     /// What makes the text to print instead of serving.
     pub text: Option<fn() -> String>,
     /// PROGRAM and its arguments.

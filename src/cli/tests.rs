@@ -558,7 +558,7 @@ proptest! {
     #[test]
     fn every_command_line_has_an_outcome(words in collection::vec(word(), 0..8)) {
         match parse(words) {
-            Ok(Outcome::Serve { config, .. }) => prop_assert!(config.program.path.is_absolute()),
+            Ok(Outcome::Serve { config, .. } | Outcome::Check(config)) => prop_assert!(config.program.path.is_absolute()),
             Ok(Outcome::Print(text)) => prop_assert!(text.ends_with('\n')),
             Err(failure) => {
                 let sentence = failure.to_string();

@@ -49,6 +49,12 @@ pub struct Config {
     pub ping: Option<Duration>,
     /// Sessions at a time; `None`: any number.
     pub max_clients: Option<usize>,
+    /// Whether the listener leaves the terminal.
+    pub daemon: bool,
+    /// Where its pid is written, and locked; absolute.
+    pub pid_file: Option<PathBuf>,
+    /// Whether the log goes to syslog as soon as we serve.
+    pub syslog: bool,
 }
 
 /// Where connections come from.

@@ -46,8 +46,17 @@ pub const NAMES: [&str; 29] = [
     "HTTPS",
 ];
 
-/// Variables of the socket-activation protocol, which are about our descriptors.
-const NOT_PASSED_ON: [&str; 3] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
+/// Variables for us alone: of the socket-activation protocol, which are about our descriptors, of our
+/// service manager, and of a restart.
+const NOT_PASSED_ON: [&str; 7] = [
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_FDNAMES",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    super::restart::VARIABLE,
+];
 
 /// Where programs are looked for if nobody said.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -21,7 +21,9 @@ use crate::sys::fork::{Fork, fork};
 use crate::sys::signal::Signals;
 
 use super::config::Config;
+use super::life::Life;
 use super::peer::Peer;
+use super::restart::Handover;
 use super::session::Client;
 
 const SIGNALS: Token = Token(usize::MAX);
@@ -57,11 +59,27 @@ impl Socket {
     }
 }
 
+impl Task {
+    const ALL: [(&str, Self); 2] = [("serve", Self::Serve), ("refuse", Self::Refuse)];
+
+    /// Its name, for who takes over.
+    fn name(self) -> &'static str {
+        let named = Self::ALL.iter().find(|(_, task)| *task == self);
+        named.map_or("", |(name, _)| name)
+    }
+
+    /// The task of this name.
+    fn named(name: &str) -> Option<Self> {
+        let named = Self::ALL.iter().find(|(it, _)| *it == name);
+        named.map(|(_, task)| *task)
+    }
+}
+
 /// How a process leaves the listener.
 #[derive(Debug)]
 pub(super) enum Leave {
     /// It is a new one and has a client to serve.
-    Session(Client, Signals),
+    Session(Box<Client>, Signals),
     /// The listener was told to end, and all sessions have.
     Stopped,
 }
@@ -78,14 +96,17 @@ pub(super) struct Listener<'c> {
     paused: Option<Instant>,
     /// When sessions that have not ended are killed.
     deadline: Option<Instant>,
+    life: Life,
 }
 
 impl<'c> Listener<'c> {
-    /// A listener on sockets that listen.
+    /// A listener on sockets that listen, with the sessions there are already.
     pub(super) fn new(
         config: &'c Config,
         sockets: Vec<OwnedFd>,
         signals: Signals,
+        life: Life,
+        sessions: Vec<(Pid, String)>,
     ) -> io::Result<Self> {
         know_the_processor();
         let poll = Poll::new()?;
@@ -103,17 +124,25 @@ impl<'c> Listener<'c> {
             poll,
             sockets,
             signals,
-            sessions: HashMap::new(),
+            sessions: sessions
+                .into_iter()
+                .filter_map(|(pid, task)| Some((pid, Task::named(&task)?)))
+                .collect(),
             paused: None,
             deadline: None,
+            life,
         })
     }
 
     /// Listens until told to end. Returns in every session's process, too, with its client.
     pub(super) fn run(mut self) -> io::Result<Leave> {
         let mut events = Events::with_capacity(64);
+        // Sessions taken over may have ended in between.
+        self.reap();
+        self.life.ready();
         loop {
-            let timeout = self.paused.into_iter().chain(self.deadline).min();
+            let timeout = [self.paused, self.deadline, self.life.deadline()];
+            let timeout = timeout.into_iter().flatten().min();
             let timeout = timeout.map(|at| at.saturating_duration_since(Instant::now()));
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -126,18 +155,24 @@ impl<'c> Listener<'c> {
                 }
             }
             let now = Instant::now();
+            self.life.look_at_clock(now);
+            if self.life.has_to_restart() {
+                self.restart();
+            }
             if self.deadline.is_some_and(|at| now >= at) {
                 self.signal_sessions(Signal::SIGKILL);
                 self.deadline = None;
             }
             if self.sockets.is_empty() && self.sessions.is_empty() {
+                self.life.end();
                 return Ok(Leave::Stopped);
             }
             if self.paused.is_none_or(|until| now >= until) {
                 self.paused = None;
                 if let Some(client) = self.accept_all(now) {
-                    self.signals.renew()?;
-                    return Ok(Leave::Session(client, self.signals));
+                    // A hang-up is the listener's affair, and so is the end of the last session.
+                    self.signals.ignore(&[Signal::SIGHUP, Signal::SIGQUIT])?;
+                    return Ok(Leave::Session(Box::new(client), self.signals));
                 }
             }
         }
@@ -195,6 +230,7 @@ impl<'c> Listener<'c> {
         match fork() {
             Ok(Fork::Parent(pid)) => {
                 self.sessions.insert(pid, task);
+                self.life.note_session();
                 None
             }
             Ok(Fork::Child) => Some(Client {
@@ -223,24 +259,65 @@ impl<'c> Listener<'c> {
         for signal in self.signals.take() {
             if signal == Signal::SIGCHLD {
                 self.reap();
+            } else if signal == Signal::SIGUSR1 {
+                self.signal_sessions(Signal::SIGUSR1);
+                self.life.log(self.sessions.len());
             } else if self.deadline.is_none() {
-                self.stop(signal);
+                self.heed_order(signal);
             }
+        }
+    }
+
+    /// Heeds a signal that is about our own end. Who leaves slowly can still be told to hurry.
+    fn heed_order(&mut self, signal: Signal) {
+        let is_hang_up = signal == Signal::SIGHUP && !self.life.has_lost_terminal();
+        let is_leaving = self.sockets.is_empty();
+        if is_hang_up && !is_leaving {
+            self.life.try_restart(&self.signals);
+        } else if signal == Signal::SIGQUIT && !is_leaving {
+            self.drain();
+        } else if !is_hang_up && signal != Signal::SIGQUIT {
+            self.stop(signal);
         }
     }
 
     fn reap(&mut self) {
         while let Some((pid, end)) = child::reap() {
-            self.sessions.remove(&pid);
-            if let End::Signal(_) = end {
+            if self.sessions.remove(&pid).is_none() {
+                self.life.note_end(pid, end, &self.signals);
+            } else if let End::Signal(_) = end {
                 log::session_died(pid.as_raw(), &end.to_string());
             }
         }
     }
 
+    /// Becomes the new program, which finds what signals have come in the meantime, or stays.
+    fn restart(&mut self) {
+        let handover = Handover {
+            sessions: self
+                .sessions
+                .iter()
+                .map(|(pid, task)| (*pid, task.name().to_owned()))
+                .collect(),
+            ..Handover::default()
+        };
+        let sockets: Vec<_> = self.sockets.iter().map(|it| it.listener.as_fd()).collect();
+        let Err(why) = self.life.execute(&sockets, handover);
+        self.life.stays(&why);
+    }
+
+    /// Listens no more, and leaves the sessions to themselves.
+    fn drain(&mut self) {
+        log::stop(Signal::SIGQUIT.as_str());
+        self.life.stopping("draining");
+        self.sockets.clear();
+        self.paused = None;
+    }
+
     /// Listens no more, and has every session end.
     fn stop(&mut self, signal: Signal) {
         log::stop(signal.as_str());
+        self.life.stopping("stopping");
         self.sockets.clear();
         self.paused = None;
         self.signal_sessions(Signal::SIGTERM);

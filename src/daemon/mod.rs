@@ -1,47 +1,78 @@
 //! The program `websockd`: a listener, a session for each client, a service for each session.
 //!
 //! Floor 3. *listener* forks per client, *session* is one client from accept to exit, *service* runs
-//! the program, *relay* moves the bytes; *inherit* and *listen* say where connections come from.
+//! the program, *relay* moves the bytes; *inherit* and *listen* say where connections come from, *life*
+//! and *restart* how the listener begins, begins anew and ends.
 
 mod config;
 pub mod environment;
 mod inherit;
+mod life;
 mod listen;
 mod listener;
+mod notify;
 mod peer;
+mod pid_file;
 mod redirect;
 mod relay;
 mod request;
+mod restart;
 mod service;
 mod session;
+mod status;
 
 pub use config::{Config, InvalidUtf8, Program, ServiceStderr, Source};
 
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use nix::sys::signal::Signal;
 
 use crate::log;
+use crate::sys::daemonize::{self, Detached, Lifeline};
 use crate::sys::fd;
 use crate::sys::fork::exit_now;
 use crate::sys::signal::Signals;
 
 use inherit::Inherited;
+use life::Life;
 use listener::{Leave, Listener};
 use peer::Peer;
+use pid_file::PidFile;
+use restart::{Handover, Taken};
 use service::Template;
 use session::Client;
 
 /// Exit status: the system refused something.
 const REFUSED: u8 = 111;
 
+/// Signals that mean something to us.
+const SIGNALS: [Signal; 6] = [
+    Signal::SIGCHLD,
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+];
+
+/// Looks whether `config` could be served, without binding or changing anything; returns the exit
+/// status, as [`run`] does.
+///
+/// What the configuration is made of was looked up when it was read; here belongs what else is read at
+/// start.
+pub fn check(_config: &Config) -> u8 {
+    0
+}
+
 /// Serves until told to stop; returns the exit status: 0, or 111 if the system refused something at
 /// start, which has been logged.
 ///
-/// For a program of one thread: it forks, and the new processes return from here, too.
+/// For a program of one thread: it forks, and the new processes return from here, too. At SIGHUP it
+/// becomes the program that [`std::env::args_os`] names, with the same arguments.
 pub fn run(config: &Config) -> u8 {
     match start(config) {
-        Ok(()) => 0,
+        Ok(status) => status,
         Err(refusal) => {
             log::error(refusal);
             REFUSED
@@ -49,46 +80,96 @@ pub fn run(config: &Config) -> u8 {
     }
 }
 
-fn start(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
-    let handled = [
-        Signal::SIGCHLD,
-        Signal::SIGHUP,
-        Signal::SIGINT,
-        Signal::SIGTERM,
-    ];
+fn start(config: &Config) -> Result<u8, Box<dyn std::error::Error>> {
     fd::keep_from_services()?;
-    let template = Template::new(config);
-    let inherited = inherit::take(&config.source)?;
-    let signals = Signals::handle(&handled)?;
-    let sockets = match inherited {
+    if let Some(taken) = restart::take()? {
+        return go_on(config, taken);
+    }
+    let sockets = match inherit::take(&config.source)? {
         Some(Inherited::Client(socket)) => {
             let client = Client {
                 peer: Peer::of_inherited(&socket),
                 socket,
                 refusal: None,
             };
-            return Ok(session::serve(client, &template, signals)?);
+            session::serve(client, &Template::new(config), Signals::handle(&SIGNALS)?)?;
+            return Ok(0);
         }
         Some(Inherited::Listener(socket)) => vec![socket],
         None => listen::bind(&config.source, config.redirect_port)?,
     };
-    announce(&sockets, config);
-    match Listener::new(config, sockets, signals)?.run()? {
-        Leave::Stopped => Ok(()),
-        Leave::Session(client, signals) => {
-            let outcome = session::serve(client, &template, signals);
-            exit_now(if outcome.is_ok() { 0 } else { REFUSED });
-        }
+    let pid_file = config.pid_file.as_deref().map(PidFile::lock).transpose()?;
+    if !config.daemon {
+        return begin(config, sockets, pid_file, None);
+    }
+    match daemonize::detach()? {
+        Detached::Parent(status) => Ok(status.unwrap_or(REFUSED)),
+        Detached::Child(lifeline) => begin(config, sockets, pid_file, Some(lifeline)),
     }
 }
 
+/// Begins to listen. Whoever waits at the lifeline learns when that is done.
+fn begin(
+    config: &Config,
+    sockets: Vec<OwnedFd>,
+    mut pid_file: Option<PidFile>,
+    lifeline: Option<Lifeline>,
+) -> Result<u8, Box<dyn std::error::Error>> {
+    let addresses = addresses(&sockets);
+    if let Some(pid_file) = &mut pid_file {
+        pid_file.write()?;
+    }
+    let template = Template::new(config);
+    let signals = Signals::handle(&SIGNALS)?;
+    let life = Life::new(&Handover::default(), pid_file);
+    let listener = Listener::new(config, sockets, signals, life, Vec::new())?;
+    lifeline.map(Lifeline::cut).transpose()?;
+    if config.syslog {
+        log::send_to(log::Sink::Syslog);
+    }
+    announce(&addresses, config);
+    listen_on(&template, listener)
+}
+
+/// Goes on where our former self has become us.
+fn go_on(config: &Config, taken: Taken) -> Result<u8, Box<dyn std::error::Error>> {
+    let Taken {
+        sockets,
+        pid_file,
+        handover,
+    } = taken;
+    if handover.to_syslog {
+        log::send_to(log::Sink::Syslog);
+    }
+    let pid_file = pid_file.zip(config.pid_file.as_deref());
+    let pid_file = pid_file.map(|(fd, path)| PidFile::inherited(fd, path));
+    let life = Life::new(&handover, pid_file);
+    let signals = Signals::handle(&SIGNALS)?;
+    log::restarted(handover.sessions.len());
+    let template = Template::new(config);
+    let listener = Listener::new(config, sockets, signals, life, handover.sessions)?;
+    listen_on(&template, listener)
+}
+
+fn listen_on(
+    template: &Template<'_>,
+    listener: Listener<'_>,
+) -> Result<u8, Box<dyn std::error::Error>> {
+    if let Leave::Session(client, signals) = listener.run()? {
+        let outcome = session::serve(*client, template, signals);
+        exit_now(if outcome.is_ok() { 0 } else { REFUSED });
+    }
+    Ok(0)
+}
+
+fn addresses(sockets: &[OwnedFd]) -> Vec<SocketAddr> {
+    let addresses = sockets.iter().map(fd::local_address);
+    addresses.filter_map(|it| it.ok().flatten()).collect()
+}
+
 /// Says where we listen, and where a person finds the console.
-fn announce(sockets: &[OwnedFd], config: &Config) {
-    let addresses: Vec<_> = sockets
-        .iter()
-        .filter_map(|socket| fd::local_address(socket).ok().flatten())
-        .collect();
-    for address in &addresses {
+fn announce(addresses: &[SocketAddr], config: &Config) {
+    for address in addresses {
         log::listening(*address);
     }
     if let Some(first) = addresses.first().filter(|_| config.console) {

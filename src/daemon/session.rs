@@ -8,7 +8,7 @@ use crate::connection::{Connection, Limits};
 use crate::frame::Role;
 use crate::handshake::server::{self, Upgrade};
 use crate::handshake::{Reject, Request};
-use crate::log;
+use crate::log::{self, Traffic};
 use crate::sys::patience::Patience;
 use crate::sys::signal::Signals;
 use crate::sys::{child, fd};
@@ -22,6 +22,7 @@ use super::redirect;
 use super::relay::{Outcome, Relay};
 use super::request::{Head, HeadEnd};
 use super::service::{Service, Template};
+use super::status::Status;
 
 /// How long a refused client may take to read why.
 const LINGER: Duration = Duration::from_secs(2);
@@ -36,9 +37,18 @@ pub(super) struct Client {
 }
 
 /// Serves one client to its end.
-pub(super) fn serve(client: Client, template: &Template<'_>, signals: Signals) -> io::Result<()> {
+pub(super) fn serve(
+    client: Client,
+    template: &Template<'_>,
+    mut signals: Signals,
+) -> io::Result<()> {
     let accepted = Instant::now();
     let config = template.config;
+    let status = Status {
+        peer: client.peer.to_string(),
+        accepted,
+    };
+    signals.answer_by(move || status.log("handshake", Traffic::default(), Traffic::default()));
     child::adopt_orphans()?;
     if client.peer.is_tcp() {
         // A connection that has ended in the meantime refuses; that shows at the first read.
@@ -201,6 +211,10 @@ impl Session<'_> {
         // A client that has gone in the meantime is noticed by the relay, which ends the service.
         let patience = Patience::until(accepted + self.config.handshake_timeout, &self.signals);
         let _gone = self.transport.write_all(&response, patience);
+        let status = Status {
+            peer: peer.clone(),
+            accepted,
+        };
         let limits = Limits {
             max_message_len: self.config.max_message,
         };
@@ -210,7 +224,7 @@ impl Session<'_> {
             connection,
             head.rest(),
             service,
-            (self.config, self.signals),
+            (self.config, self.signals, status),
         );
         match relay.and_then(Relay::run) {
             Ok(outcome) => log_close(&peer, accepted, &outcome),

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use nix::syslog::{Facility, Priority, Severity};
 
-use super::{FORMAT, LEVEL, Level, SINK};
+use super::{FORMAT, LEVEL, Level};
 
 /// Longer values are cut: a line is written by one `write`, and readers have limits.
 const MAX_VALUE_LEN: usize = 1024;
@@ -35,7 +35,7 @@ impl Line {
             is_wanted: rank <= LEVEL.load(Ordering::Relaxed),
         };
         let time = humantime::format_rfc3339_millis(SystemTime::now());
-        let syslog_has_time = to_syslog();
+        let syslog_has_time = super::is_sent_to_syslog();
         if line.is_json {
             line.put(format_args!(
                 r#"{{"time":"{time}","level":"{name}","event":"{event}""#
@@ -97,7 +97,7 @@ impl Line {
         if self.is_json {
             self.text.push('}');
         }
-        if to_syslog() {
+        if super::is_sent_to_syslog() {
             let severity = match self.level {
                 Level::Error => Severity::LOG_ERR,
                 Level::Warn => Severity::LOG_WARNING,
@@ -105,7 +105,7 @@ impl Line {
                 Level::Debug => Severity::LOG_DEBUG,
             };
             let priority = Priority::new(severity, Facility::LOG_DAEMON);
-            let _lost = nix::syslog::syslog(priority, &format!("websockd: {}", self.text));
+            let _lost = nix::syslog::syslog(priority, &self.text);
         } else {
             self.text.push('\n');
             let _lost = nix::unistd::write(std::io::stderr(), self.text.as_bytes());
@@ -133,10 +133,6 @@ impl Line {
         }
         self.text.push('"');
     }
-}
-
-fn to_syslog() -> bool {
-    SINK.load(Ordering::Relaxed) == 1
 }
 
 /// Whether a value of such bytes needs no quotes.

@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use nix::syslog::{Facility, LogFlags, openlog};
+
 use line::Line;
 
 /// How much is logged.
@@ -64,7 +66,17 @@ pub fn init(level: Level, format: Format) {
 
 /// Settles where it goes. Before this it is stderr.
 pub fn send_to(sink: Sink) {
+    if sink == Sink::Syslog {
+        // Connected at once: later we may be where its socket is out of sight.
+        let flags = LogFlags::LOG_PID | LogFlags::LOG_NDELAY;
+        let _lost = openlog(Some(c"websockd"), flags, Facility::LOG_DAEMON);
+    }
     SINK.store(u8::from(sink == Sink::Syslog), Ordering::Relaxed);
+}
+
+/// Whether [`send_to`] has settled that it goes to syslog.
+pub(crate) fn is_sent_to_syslog() -> bool {
+    SINK.load(Ordering::Relaxed) == 1
 }
 
 fn line(level: Level, event: &'static str) -> Line {
@@ -81,6 +93,24 @@ pub(crate) fn listening(address: SocketAddr) {
 /// There is a console page for a person to open.
 pub(crate) fn console(url: &str) {
     line(Level::Info, "console").text("url", url).write();
+}
+
+/// The listener is a new program in the old process, with this many sessions.
+pub(crate) fn restarted(sessions: usize) {
+    line(Level::Info, "restart")
+        .own_pid()
+        .number("sessions", sessions)
+        .write();
+}
+
+/// How the listener does: sessions now and since its first start, which was so long ago.
+pub(crate) fn status(sessions: usize, served: u64, lasted: Duration) {
+    line(Level::Info, "status")
+        .own_pid()
+        .number("sessions", sessions)
+        .number("served", served)
+        .number("seconds", seconds(lasted))
+        .write();
 }
 
 /// The listener goes: which signal asked it to.
@@ -153,6 +183,32 @@ impl Open<'_> {
 pub(crate) struct Traffic {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
+}
+
+/// How a session does.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    pub(crate) peer: &'a str,
+    pub(crate) lasted: Duration,
+    /// What it is about: `handshake`, `open`.
+    pub(crate) state: &'a str,
+    pub(crate) inbound: Traffic,
+    pub(crate) outbound: Traffic,
+}
+
+impl Session<'_> {
+    pub(crate) fn write(&self) {
+        line(Level::Info, "session")
+            .own_pid()
+            .text("peer", self.peer)
+            .number("seconds", seconds(self.lasted))
+            .text("state", self.state)
+            .number("in_messages", self.inbound.messages)
+            .number("in_bytes", self.inbound.bytes)
+            .number("out_messages", self.outbound.messages)
+            .number("out_bytes", self.outbound.bytes)
+            .write();
+    }
 }
 
 /// A session has ended.

@@ -51,14 +51,6 @@ pub(crate) fn spawn(command: &Command<'_>) -> Result<Pid, SpawnError> {
     let env = pointers(&command.env);
     let mut failure = None;
     let mut stack = [0; STACK_LEN];
-    let mut before = SigSet::empty();
-    // A signal of ours must not interrupt the child on the way.
-    let mask = pthread_sigmask(
-        SigmaskHow::SIG_BLOCK,
-        Some(&SigSet::all()),
-        Some(&mut before),
-    );
-    mask.map_err(|source| SpawnError::at("block signals", source))?;
     let run = Box::new(|| {
         // SAFETY: this is the child between clone and exec, and the pointers outlive it.
         failure = unsafe { become_program(command, &argv, &env) }.err();
@@ -68,8 +60,6 @@ pub(crate) fn spawn(command: &Command<'_>) -> Result<Pid, SpawnError> {
     // SAFETY: we stand still until the child has left our memory, it has a stack of its own that
     // lives as long, and it only makes system calls on memory prepared for it.
     let pid = unsafe { clone(run, &mut stack, flags, Some(libc::SIGCHLD)) };
-    let mask = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None);
-    mask.map_err(|source| SpawnError::at("unblock signals", source))?;
     let pid = pid.map_err(|source| SpawnError::at("fork", source))?;
     match failure {
         None => Ok(pid),
@@ -119,8 +109,6 @@ unsafe fn become_program(
     if let Some(directory) = command.chdir {
         nix::unistd::chdir(directory).map_err(|it| SpawnError::at("chdir", it))?;
     }
-    // Those with a handler get their default by exec. Until then one could run and speak for the parent,
-    // but nobody knows this process yet who could send it any.
     for signal in command.reset {
         signal::set(*signal, SigHandler::SigDfl).map_err(|it| SpawnError::at("sigaction", it))?;
     }

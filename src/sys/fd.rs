@@ -24,11 +24,6 @@ pub(crate) fn pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
     nix::unistd::pipe2(OFlag::O_CLOEXEC)
 }
 
-/// A pipe of which neither end waits.
-pub(crate) fn nonblocking_pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
-    nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
-}
-
 /// [`set_nonblocking`] for a descriptor that has no other status flag yet, such as a new pipe's end:
 /// one call instead of two.
 pub(crate) fn make_nonblocking(fresh: &impl AsFd) -> nix::Result<()> {
@@ -134,6 +129,33 @@ pub(crate) fn take_standard(number: RawFd) -> nix::Result<OwnedFd> {
     // SAFETY: both are open; dup2 replaces the standard one in one step.
     Errno::result(unsafe { libc::dup2(null.as_raw_fd(), standard.as_raw_fd()) })?;
     Ok(taken)
+}
+
+/// Locks a file against every other process that asks for it. The lock is the open file's: it goes on
+/// where the descriptor does, through fork and exec, and ends when the last copy is closed.
+///
+/// # Errors
+///
+/// `EWOULDBLOCK` if another has it.
+pub(crate) fn lock(file: &impl AsFd) -> nix::Result<()> {
+    // SAFETY: flock(2) looks at nothing but the numbers.
+    let answer = unsafe { libc::flock(file.as_fd().as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    Errno::result(answer).map(drop)
+}
+
+/// Takes for our own a descriptor that who started us says is at `number`, close-on-exec from now on.
+///
+/// Only before anything else is opened, and once for a number: it must not be another owner's.
+///
+/// # Errors
+///
+/// `EBADF` if there is none.
+pub(crate) fn take_passed(number: RawFd) -> nix::Result<OwnedFd> {
+    // SAFETY: the borrow ends with this statement, and a number that is not open gives EBADF.
+    let passed = unsafe { BorrowedFd::borrow_raw(number) };
+    fcntl(passed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    // SAFETY: it is open, and by the condition above nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Marks every descriptor above 2 close-on-exec: what we were started with and did not ask for stays

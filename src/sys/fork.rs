@@ -1,7 +1,6 @@
 //! fork(2) for a process that goes on as something else.
 #![expect(unsafe_code, reason = "fork, _exit")]
 
-use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::unistd::{ForkResult, Pid, fork as fork_process};
 
 /// Which of the two processes this is.
@@ -9,34 +8,21 @@ use nix::unistd::{ForkResult, Pid, fork as fork_process};
 pub(crate) enum Fork {
     /// The one that was there; the other's pid.
     Parent(Pid),
-    /// The new one. Its signals are blocked until it has made its own arrangements: see
-    /// [`Signals::renew`](super::signal::Signals::renew).
+    /// The new one.
     Child,
 }
 
-/// Forks. The child inherits everything; what it has no use for it closes by dropping it.
-///
-/// All signals are blocked from before the fork on, in the parent until this returns.
+/// Forks. The child inherits everything, blocked signals among it; what it has no use for it closes by
+/// dropping it.
 ///
 /// Must not be called in a program that has started a thread: another thread's locks would stay held
 /// in the child for ever. `websockd` never starts one; `tests/floors.rs` holds it to that.
 pub(crate) fn fork() -> nix::Result<Fork> {
-    let mut before = SigSet::empty();
-    pthread_sigmask(
-        SigmaskHow::SIG_BLOCK,
-        Some(&SigSet::all()),
-        Some(&mut before),
-    )?;
     // SAFETY: there is one thread, so the child finds no lock held and may go on as any process.
-    let outcome = unsafe { fork_process() };
-    if let Ok(ForkResult::Child) = outcome {
-        return Ok(Fork::Child);
-    }
-    pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&before), None)?;
-    match outcome? {
-        ForkResult::Parent { child } => Ok(Fork::Parent(child)),
-        ForkResult::Child => Ok(Fork::Child),
-    }
+    Ok(match unsafe { fork_process() }? {
+        ForkResult::Parent { child } => Fork::Parent(child),
+        ForkResult::Child => Fork::Child,
+    })
 }
 
 /// Ends this process at once. Nothing that is left to do at an exit concerns a session: it has no

@@ -3,12 +3,15 @@
 //! Floor 2. Everything here assumes what `websockd` guarantees: the process never starts a thread.
 
 pub(crate) mod child;
+pub(crate) mod daemonize;
+pub(crate) mod exec;
 pub(crate) mod fd;
 pub(crate) mod fork;
 pub(crate) mod pages;
 pub(crate) mod patience;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod terminal;
 
 use std::fmt;
 

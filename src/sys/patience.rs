@@ -33,7 +33,8 @@ impl<'s> Patience<'s> {
     ///
     /// # Errors
     ///
-    /// `TimedOut` at the deadline, `Interrupted` if a signal came, which stays to be read.
+    /// `TimedOut` at the deadline, `Interrupted` if a signal came, which stays to be taken, unless it
+    /// was a question, which is answered.
     pub(crate) fn wait(&self, fd: &impl AsFd, wanted: PollFlags) -> io::Result<()> {
         let timeout = self.left();
         if timeout.is_zero() {
@@ -48,9 +49,10 @@ impl<'s> Patience<'s> {
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
         super::retry(|| poll(&mut fds, timeout))?;
         let [_, signal] = fds;
-        match signal.any() {
-            Some(true) => Err(io::ErrorKind::Interrupted.into()),
-            _ => Ok(()),
+        if signal.any() == Some(true) && self.signals.heed_asking() {
+            return Err(io::ErrorKind::Interrupted.into());
         }
+        // Perhaps nothing but an answered question: then the caller finds nothing and waits again.
+        Ok(())
     }
 }

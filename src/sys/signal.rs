@@ -1,86 +1,113 @@
-//! Signals as bytes in a pipe: a handler writes the number, the loop reads it and acts.
-#![expect(unsafe_code, reason = "sigaction, and a write in the handler")]
+//! Signals as records in a descriptor (signalfd): they stay blocked, the loop reads them and acts. No
+//! handler ever runs, so nothing is interrupted, and what has come and was not read waits in the
+//! kernel, for a program that this process becomes, too.
+#![expect(unsafe_code, reason = "sigaction")]
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::cell::RefCell;
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
 
-use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{
     SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, sigaction,
 };
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::fd;
 
-/// The write end of the pipe of this process; -1 before there is one.
-static PIPE: AtomicI32 = AtomicI32::new(-1);
+/// Bytes of one record; its first four are the signal's number (signalfd(2)).
+const RECORD_LEN: usize = 128;
 
-extern "C" fn note(signal: libc::c_int) {
-    let errno = Errno::last();
-    let byte = u8::try_from(signal).unwrap_or(0);
-    // SAFETY: write(2) is async-signal-safe and takes one byte from this frame. A full pipe loses the
-    // byte, but then a byte is there already, and readers look at everything a signal may mean.
-    unsafe { libc::write(PIPE.load(Ordering::Relaxed), (&raw const byte).cast(), 1) };
-    errno.set();
-}
-
-/// The signals this process handles, readable from a descriptor.
+/// The signals this process handles, readable from a descriptor. A forked child reads its own from
+/// what it inherits.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    read: OwnedFd,
-    _write: OwnedFd,
-    /// What was ignored when the program started and must not be so for services.
+    fd: SignalFd,
+    /// What is ignored and must not be so for services.
     ignored: Vec<Signal>,
+    /// What SIGUSR1 asks for while nothing but [`Signals::heed_asking`] looks.
+    answer: Answer,
+    /// What was read then and is not for there.
+    kept: RefCell<Vec<Signal>>,
+}
+
+/// What is done when somebody asks how it goes.
+struct Answer(Option<Box<dyn Fn()>>);
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({})", self.0.is_some())
+    }
 }
 
 impl Signals {
     /// Handles `wanted` from now on, except what the program's starter had ignored: a job in the
-    /// background of a plain shell is not to be ended by its terminal's ^C.
-    ///
-    /// One at a time in a process; a later one takes over.
+    /// background of a plain shell is not to be ended by its terminal's ^C. What the starter had
+    /// blocked is wanted all the same.
     pub(crate) fn handle(wanted: &[Signal]) -> nix::Result<Self> {
-        let (read, write) = fd::nonblocking_pipe()?;
-        PIPE.store(write.as_raw_fd(), Ordering::Relaxed);
         let ignored: Vec<_> = Signal::iterator().filter(|it| is_ignored(*it)).collect();
-        let handled: Vec<_> = wanted
+        // Ends of children that are ignored are not told at all.
+        set(Signal::SIGCHLD, SigHandler::SigDfl)?;
+        let handled: SigSet = wanted
             .iter()
             .copied()
             .filter(|it| !ignored.contains(it) || *it == Signal::SIGCHLD)
             .collect();
-        for signal in &handled {
-            set(*signal, SigHandler::Handler(note))?;
-        }
-        // What the starter had blocked is wanted all the same.
-        pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+        pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&handled), None)?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self {
-            read,
-            _write: write,
+            fd: SignalFd::with_flags(&handled, flags)?,
             ignored,
+            answer: Answer(None),
+            kept: RefCell::default(),
         })
     }
 
-    /// In a fresh child: a pipe of its own in place of the parent's, same signals; then unblocks.
-    pub(crate) fn renew(&mut self) -> nix::Result<()> {
-        let (read, write) = fd::nonblocking_pipe()?;
-        PIPE.store(write.as_raw_fd(), Ordering::Relaxed);
-        self.read = read;
-        self._write = write;
-        pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+    /// Ignores these, too, in this process.
+    pub(crate) fn ignore(&mut self, signals: &[Signal]) -> nix::Result<()> {
+        for signal in signals {
+            set(*signal, SigHandler::SigIgn)?;
+        }
+        // A blocked signal is kept even if it is ignored.
+        let unblocked: SigSet = signals.iter().copied().collect();
+        pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&unblocked), None)?;
+        self.ignored.extend_from_slice(signals);
+        Ok(())
     }
 
     /// The signals that have come since the last call.
     pub(crate) fn take(&self) -> Vec<Signal> {
-        let mut numbers = [0; 64];
-        let count = super::retry(|| nix::unistd::read(&self.read, &mut numbers)).unwrap_or(0);
-        numbers
-            .iter()
-            .take(count)
-            .filter_map(|number| Signal::try_from(libc::c_int::from(*number)).ok())
-            .collect()
+        let mut signals = self.kept.take();
+        let mut records = [0; 8 * RECORD_LEN];
+        let count = fd::read(&self.fd, &mut records).unwrap_or(0);
+        let records = records.get(..count).unwrap_or_default();
+        signals.extend(records.chunks_exact(RECORD_LEN).filter_map(|record| {
+            let number = libc::c_int::from_ne_bytes(*record.first_chunk()?);
+            Signal::try_from(number).ok()
+        }));
+        signals
     }
 
-    /// What a program that is started must have set back to its default. What is handled, exec sets
-    /// back by itself.
+    /// Has SIGUSR1 answered by `answer` wherever [`Signals::heed_asking`] is called.
+    pub(crate) fn answer_by(&mut self, answer: impl Fn() + 'static) {
+        self.answer = Answer(Some(Box::new(answer)));
+    }
+
+    /// Answers SIGUSR1 if it has come; whether another signal has, which stays to be taken.
+    pub(crate) fn heed_asking(&self) -> bool {
+        let mut others = Vec::new();
+        for signal in self.take() {
+            match &self.answer.0 {
+                Some(answer) if signal == Signal::SIGUSR1 => answer(),
+                _ => others.push(signal),
+            }
+        }
+        let has_others = !others.is_empty();
+        self.kept.replace(others);
+        has_others
+    }
+
+    /// What a program that is started must have set back to its default.
     pub(crate) fn ignored(&self) -> &[Signal] {
         &self.ignored
     }
@@ -88,7 +115,7 @@ impl Signals {
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.read.as_fd()
+        self.fd.as_fd()
     }
 }
 
@@ -108,9 +135,9 @@ pub(crate) fn number(signal: Signal) -> libc::c_int {
     signal as libc::c_int
 }
 
-/// Sets what happens at `signal`.
+/// Sets what happens at `signal`: its default, or nothing.
 pub(super) fn set(signal: Signal, handler: SigHandler) -> nix::Result<()> {
     let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
-    // SAFETY: the only handler of this module is `note`, which does what a handler may.
+    // SAFETY: nobody in this program passes a handler that runs.
     unsafe { sigaction(signal, &action) }.map(drop)
 }

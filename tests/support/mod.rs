@@ -7,6 +7,7 @@ pub(crate) mod golden;
 pub(crate) mod http;
 pub(crate) mod inetd;
 pub(crate) mod log;
+pub(crate) mod manager;
 pub(crate) mod peer;
 pub(crate) mod process;
 pub(crate) mod server;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::{Alias, FLAG, Flag, Means, Preset, Section, Takes};
+use super::{Alias, FLAG, Flag, Means, Preset, Section, Takes, store};
 use crate::cli::Options;
 use crate::cli::help;
 use crate::cli::value;
@@ -43,6 +43,19 @@ pub(super) const FLAGS: &[Flag] = &[
             };
             Ok(())
         },
+        ..FLAG
+    },
+    Flag {
+        long: "syslog",
+        section: Section::Log,
+        help: "log to the system log",
+        set: |options, value| store(&mut options.syslog, value::boolean(value)),
+        ..FLAG
+    },
+    Flag {
+        long: "check",
+        help: "look for mistakes and leave",
+        set: |options, value| store(&mut options.check, value::boolean(value)),
         ..FLAG
     },
     Flag {

@@ -12,6 +12,7 @@ mod clients;
 mod general;
 mod limits;
 mod listening;
+mod process;
 mod service;
 mod tls;
 
@@ -126,6 +127,7 @@ pub enum Section {
     Clients,
     Http,
     Limits,
+    Process,
     Log,
     Other,
 }
@@ -141,6 +143,7 @@ impl Section {
             Self::Clients => "Who may connect",
             Self::Http => "Plain HTTP",
             Self::Limits => "Limits",
+            Self::Process => "The process",
             Self::Log => "Log",
             Self::Other => "Other",
         }
@@ -168,6 +171,7 @@ pub fn all() -> impl Iterator<Item = &'static Flag> {
         service::FLAGS,
         clients::FLAGS,
         limits::FLAGS,
+        process::FLAGS,
         general::FLAGS,
     ]
     .into_iter()

@@ -36,6 +36,7 @@ use crate::transport::Transport;
 
 use super::config::Config;
 use super::service::Service;
+use super::status::Status;
 use client::Client;
 use inbound::{Heard, Inbound};
 use ladder::Ladder;
@@ -105,6 +106,8 @@ pub(super) struct Relay {
     settings: Settings,
     poll: Poll,
     signals: Signals,
+    /// Whom it serves.
+    about: Status,
     client: Client,
     connection: Connection,
     inbound: Inbound,
@@ -129,7 +132,7 @@ impl Relay {
         connection: Connection,
         first: &[u8],
         mut service: Service,
-        (config, signals): (&Config, Signals),
+        (config, signals, about): (&Config, Signals, Status),
     ) -> io::Result<Self> {
         let now = Instant::now();
         let max_held = config.max_message.unwrap_or(MAX_HELD_LEN).min(MAX_HELD_LEN);
@@ -146,6 +149,7 @@ impl Relay {
             },
             poll: Poll::new()?,
             signals,
+            about,
             client: Client::new(transport),
             connection,
             inbound,
@@ -166,6 +170,8 @@ impl Relay {
     /// Runs until the client is served and the service gone.
     pub(super) fn run(mut self) -> io::Result<Outcome> {
         let mut events = Events::with_capacity(8);
+        // What came and was kept before the loop does not show in the descriptor any more.
+        self.heed_signals();
         loop {
             let now = Instant::now();
             self.look_at_clock(now);
@@ -286,6 +292,10 @@ impl Relay {
         for signal in self.signals.take() {
             if signal == Signal::SIGCHLD {
                 self.reap(now);
+            } else if signal == Signal::SIGUSR1 {
+                let state = self.phase.name();
+                let (inbound, outbound) = (self.inbound.traffic, self.outbound.traffic);
+                self.about.log(state, inbound, outbound);
             } else {
                 self.stop(now);
             }

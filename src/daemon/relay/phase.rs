@@ -30,6 +30,18 @@ pub(super) enum Phase {
     Gone,
 }
 
+impl Phase {
+    /// As the log has it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Answering { .. } => "answering",
+            Self::Closing(_) => "closing",
+            Self::Gone => "gone",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Closing {
     /// Until when the client may answer; set when our Close has left, or we are told to stop.

@@ -1,0 +1,117 @@
+//! The program that we are, as a file that can be run again.
+
+use std::convert::Infallible;
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf, absolute};
+use std::process;
+
+use crate::sys::exec;
+
+use super::VARIABLE;
+
+/// What is not passed on: it was about the descriptors of this start.
+const OF_THIS_START: [&str; 4] = ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", VARIABLE];
+
+/// A program and its arguments.
+#[derive(Debug)]
+pub(super) struct Image {
+    path: PathBuf,
+    /// Without the program's own name.
+    arguments: Vec<OsString>,
+}
+
+impl Image {
+    /// The running one, by the name it was started with if that leads to it: so a link that points to
+    /// a newer version by now is followed.
+    pub(super) fn of_this_program() -> Self {
+        let mut arguments = env::args_os();
+        let name = arguments.next().unwrap_or_default();
+        let named = if name.as_bytes().contains(&b'/') {
+            vec![PathBuf::from(name)]
+        } else {
+            let path = env::var_os("PATH").unwrap_or_default();
+            env::split_paths(&path).map(|it| it.join(&name)).collect()
+        };
+        let named = named.into_iter().find(|file| is_running(file));
+        let path = named.and_then(|file| absolute(file).ok());
+        Self {
+            path: path.or_else(|| env::current_exe().ok()).unwrap_or_default(),
+            arguments: arguments.collect(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file as a string for the kernel.
+    pub(super) fn file(&self) -> CString {
+        c_string(self.path.as_os_str())
+    }
+
+    /// The arguments with `first` before them, if it is given.
+    pub(super) fn argv(&self, first: Option<&str>) -> Vec<CString> {
+        let first = first.map(OsStr::new);
+        let rest = self.arguments.iter().map(OsString::as_os_str);
+        let name = self.path.as_os_str();
+        [name]
+            .into_iter()
+            .chain(first)
+            .chain(rest)
+            .map(c_string)
+            .collect()
+    }
+
+    /// Becomes the program, with `pass` for it: first `sockets` of them that listen.
+    ///
+    /// # Errors
+    ///
+    /// Why not, as a sentence.
+    pub(super) fn execute(
+        &self,
+        sockets: usize,
+        pass: &[BorrowedFd<'_>],
+    ) -> Result<Infallible, String> {
+        let pid = process::id();
+        let mut env = environment();
+        env.extend(
+            [
+                format!("LISTEN_FDS={sockets}"),
+                format!("LISTEN_PID={pid}"),
+                format!("{VARIABLE}={pid}"),
+            ]
+            .map(|it| c_string(OsStr::new(&it))),
+        );
+        exec::replace(&self.file(), &self.argv(None), &env, pass)
+            .map_err(|errno| format!("cannot run {:?}: {}", self.path, errno.desc()))
+    }
+}
+
+/// The environment that we were started with, but for what was about descriptors.
+pub(super) fn environment() -> Vec<CString> {
+    env::vars_os()
+        .filter(|(name, _)| !OF_THIS_START.iter().any(|it| name == it))
+        .map(|(name, value)| {
+            let mut entry = name.into_vec();
+            entry.push(b'=');
+            entry.extend_from_slice(value.as_bytes());
+            CString::new(entry).unwrap_or_default()
+        })
+        .collect()
+}
+
+fn is_running(file: &Path) -> bool {
+    let (Ok(one), Ok(other)) = (file.metadata(), Path::new("/proc/self/exe").metadata()) else {
+        return false;
+    };
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// What came by exec holds no NUL.
+fn c_string(text: &OsStr) -> CString {
+    CString::new(text.as_bytes()).unwrap_or_default()
+}
