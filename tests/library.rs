@@ -13,5 +13,7 @@ mod library {
     mod pipe;
     mod server;
     mod streams;
+    #[cfg(feature = "tls")]
+    mod tls;
     mod tungstenite;
 }
