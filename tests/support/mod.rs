@@ -11,6 +11,8 @@ pub(crate) mod manager;
 pub(crate) mod peer;
 pub(crate) mod process;
 pub(crate) mod server;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 use std::time::{Duration, Instant};
 
