@@ -117,7 +117,7 @@ impl Session<'_> {
             }
             Err((transport, end)) => {
                 self.transport = transport;
-                if end != HandshakeEnd::Left {
+                if end.is_told() {
                     log::insecure(&self.peer.to_string(), &end.to_string());
                 }
                 // Nothing more is said; what the client still sends is read until it has seen our

@@ -70,6 +70,10 @@ impl Pages {
     }
 }
 
+// SAFETY: the mapping is owned by one value, as memory of the heap is by its box; nothing about it
+// depends on the thread.
+unsafe impl Send for Pages {}
+
 impl Deref for Pages {
     type Target = [u8];
 

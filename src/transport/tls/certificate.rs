@@ -18,6 +18,7 @@ const GENERALIZED_TIME: u8 = 0x18;
 pub(super) struct Certificate<'a> {
     pub(super) not_before: SystemTime,
     pub(super) not_after: SystemTime,
+    issuer: &'a [u8],
     subject: &'a [u8],
 }
 
@@ -30,12 +31,13 @@ impl<'a> Certificate<'a> {
             fields.next()?;
         }
         let _algorithm = fields.next()?;
-        let _issuer = fields.expect(SEQUENCE)?;
+        let issuer = fields.expect(SEQUENCE)?;
         let mut validity = Elements(fields.expect(SEQUENCE)?);
         let subject = fields.expect(SEQUENCE)?;
         Some(Self {
             not_before: time(validity.next()?)?,
             not_after: time(validity.next()?)?,
+            issuer,
             subject,
         })
     }
@@ -43,6 +45,11 @@ impl<'a> Certificate<'a> {
     /// Whom it is for, on one line (RFC 4514).
     pub(super) fn subject(&self) -> String {
         name::written(self.subject).unwrap_or_default()
+    }
+
+    /// Whether it names itself as the one that issued it.
+    pub(super) fn is_self_issued(&self) -> bool {
+        self.issuer == self.subject
     }
 }
 

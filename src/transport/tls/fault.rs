@@ -4,40 +4,51 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, SystemTime};
 
+use super::client::SelfSigned;
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error};
 
 /// Why there is no encrypted connection.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum HandshakeEnd {
     /// The peer's first byte is no TLS.
     NotTls,
-    /// The peer went, or we were told to: there is nobody to answer.
+    /// The peer went.
     Left,
-    /// The deadline came.
-    Late,
+    /// The connection broke; the deadline came (`TimedOut`), or a signal (`Interrupted`).
+    Io(io::Error),
     /// It was refused, by us or by the peer; the sentence says why.
     Failed(String),
 }
 
+impl HandshakeEnd {
+    /// Whether it is worth a word that the peer has not simply gone.
+    pub(crate) fn is_told(&self) -> bool {
+        match self {
+            Self::NotTls | Self::Failed(_) => true,
+            Self::Left => false,
+            Self::Io(error) => error.kind() == io::ErrorKind::TimedOut,
+        }
+    }
+}
+
 impl From<io::Error> for HandshakeEnd {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::TimedOut {
-            Self::Late
-        } else {
-            Self::Left
-        }
+        Self::Io(error)
     }
 }
 
 impl fmt::Display for HandshakeEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotTls => "the peer does not speak TLS",
-            Self::Left => "the connection ended in the handshake",
-            Self::Late => "the handshake did not end in time",
-            Self::Failed(sentence) => sentence,
-        })
+        match self {
+            Self::NotTls => f.write_str("the peer does not speak TLS"),
+            Self::Left => f.write_str("the connection ended in the handshake"),
+            Self::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+                f.write_str("the handshake did not end in time")
+            }
+            Self::Io(error) => error.fmt(f),
+            Self::Failed(sentence) => f.write_str(sentence),
+        }
     }
 }
 
@@ -99,6 +110,7 @@ fn of_certificate(error: &CertificateError) -> String {
         }
         E::BadEncoding => "cannot be read".to_owned(),
         E::UnhandledCriticalExtension => "makes a condition that is not known here".to_owned(),
+        E::Other(other) if other.0.is::<SelfSigned>() => other.to_string(),
         E::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
             "is an authority's own: it was signed by itself, or is not meant for this".to_owned()
         }

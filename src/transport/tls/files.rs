@@ -86,10 +86,16 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// A certificate with those behind it, and its key.
+/// A certificate, valid today, with those behind it, and its key.
 pub(super) fn pair(chain: &Path, key: &Path) -> Result<CertifiedKey, Unusable> {
+    let pair = pair_of_any_date(chain, key)?;
+    check_validity(&pair.cert, chain)?;
+    Ok(pair)
+}
+
+/// A certificate with those behind it, and its key.
+pub(super) fn pair_of_any_date(chain: &Path, key: &Path) -> Result<CertifiedKey, Unusable> {
     let certificates = certificates(chain, Material::Chain)?;
-    check_validity(&certificates, chain)?;
     let unusable = |reason| Unusable {
         material: Material::Key,
         file: key.to_owned(),
@@ -106,15 +112,18 @@ pub(super) fn pair(chain: &Path, key: &Path) -> Result<CertifiedKey, Unusable> {
         Err(rustls::Error::InconsistentKeys(_)) => {
             Err(unusable(Reason::Mismatch(chain.to_owned())))
         }
-        Err(error) => Err(Unusable {
-            material: Material::Chain,
-            file: chain.to_owned(),
-            reason: Reason::Refused(error),
-        }),
+        Err(error) => {
+            let first = pair.cert.first().and_then(|der| Certificate::parse(der));
+            Err(Unusable {
+                material: Material::Chain,
+                file: chain.to_owned(),
+                reason: first.map_or(Reason::Malformed, |_| Reason::Refused(error)),
+            })
+        }
     }
 }
 
-/// Whether the first certificate, the peer's business, is valid today.
+/// Whether the first certificate is valid today; those behind it are the peer's business.
 fn check_validity(certificates: &[CertificateDer<'_>], file: &Path) -> Result<(), Unusable> {
     let first = certificates.first().and_then(|der| Certificate::parse(der));
     let now = SystemTime::now();

@@ -9,12 +9,20 @@
 //! ```
 
 mod certificate;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the side of websock, which comes with it")
+)]
+mod client;
 mod fault;
 mod files;
 mod identity;
 mod name;
 mod server;
 mod source;
+
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,6 +35,8 @@ use crate::sys::patience::Patience;
 
 use source::Source;
 
+#[cfg_attr(not(test), expect(unused_imports, reason = "as the module"))]
+pub(crate) use client::{Connector, Trust};
 pub(crate) use fault::HandshakeEnd;
 pub(crate) use files::{Material, Reason};
 pub(crate) use identity::Security;
@@ -35,7 +45,9 @@ pub(crate) use server::Acceptor;
 /// Encrypted bytes that wait for room in the socket, at most; records add some to that.
 const MAX_PENDING_LEN: usize = 64 * 1024;
 
-/// The first byte of everything a client that speaks TLS says first: a record of the handshake.
+/// What a peer that speaks TLS begins with: a record of the handshake, of a server perhaps an alert
+/// (RFC 8446 5.1).
+const ALERT_RECORD: u8 = 0x15;
 const HANDSHAKE_RECORD: u8 = 0x16;
 
 /// A connected, non-blocking socket and the connection on it.
@@ -73,7 +85,8 @@ impl Stream {
     /// See [`HandshakeEnd`]. The peer has been told as far as it can be.
     pub(crate) fn handshake(&mut self, patience: Patience<'_>) -> Result<(), HandshakeEnd> {
         let is_server = matches!(self.connection, Connection::Server(_));
-        let mut is_first = is_server;
+        let is_tls = |first| first == HANDSHAKE_RECORD || first == ALERT_RECORD && !is_server;
+        let mut is_first = true;
         loop {
             while self.is_pending() {
                 self.flush_or_wait(patience)?;
@@ -83,7 +96,7 @@ impl Stream {
             }
             match self.source.fill() {
                 Ok([]) => return Err(HandshakeEnd::Left),
-                Ok([first, ..]) if is_first && *first != HANDSHAKE_RECORD => {
+                Ok([first, ..]) if is_first && !is_tls(*first) => {
                     return Err(HandshakeEnd::NotTls);
                 }
                 Ok(_) => {

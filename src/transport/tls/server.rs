@@ -43,25 +43,28 @@ impl Acceptor {
             .collect();
         let verifier =
             authorities.map_or_else(|| Ok(WebPkiClientVerifier::no_client_auth()), verifier)?;
-        let builder = ServerConfig::builder_with_provider(files::provider())
-            .with_protocol_versions(rustls::ALL_VERSIONS);
-        let builder = builder.map_err(|error| Unusable {
+        Self::new(keys?, verifier).map_err(|error| Unusable {
             material: Material::Chain,
             file: pairs
                 .first()
                 .map(|(chain, _)| chain.clone())
                 .unwrap_or_default(),
             reason: Reason::Refused(error),
-        })?;
-        let builder = builder.with_client_cert_verifier(verifier);
-        let mut config = builder.with_cert_resolver(Arc::new(Pairs(keys?)));
+        })
+    }
+
+    pub(super) fn new(
+        keys: Vec<Arc<CertifiedKey>>,
+        verifier: Arc<dyn ClientCertVerifier>,
+    ) -> Result<Self, rustls::Error> {
+        let mut config = ServerConfig::builder_with_provider(files::provider())
+            .with_protocol_versions(rustls::ALL_VERSIONS)?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::new(Pairs(keys)));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // What one process keeps in memory is of no use to the next: the ticket holds it all.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        // It fails without random numbers, and then so does every handshake.
-        if let Ok(ticketer) = Ticketer::new() {
-            config.ticketer = ticketer;
-        }
+        config.ticketer = Ticketer::new()?;
         Ok(Self {
             config: Arc::new(config),
         })
@@ -105,7 +108,7 @@ const MAX_TICKET_LEN: usize = 8 * 1024;
 
 /// Has the key of the tickets changed when its time has come, and known how long a ticket may be: it
 /// opens none that is longer than the longest it has made, and none of ours was made in this process.
-fn prepare(tickets: &dyn ProducesTickets) {
+pub(super) fn prepare(tickets: &dyn ProducesTickets) {
     let _ticket_for_nobody = tickets.encrypt(&[0; MAX_TICKET_LEN]);
 }
 
