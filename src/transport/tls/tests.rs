@@ -142,7 +142,10 @@ fn meet(acceptor: &Acceptor, connector: &Connector, host: &str) -> (Outcome, Out
     let client = connector.connect(ours, host).map_err(|it| it.to_string());
     let server = Transport::accept(theirs, Some(acceptor)).unwrap();
     thread::scope(|scope| {
-        let server = scope.spawn(|| server.handshake(patience(&signals)).map_err(told));
+        let server = scope.spawn(|| {
+            let signals = Signals::handle(&[]).unwrap();
+            server.handshake(patience(&signals)).map_err(told)
+        });
         let client = client.and_then(|it| it.handshake(patience(&signals)).map_err(told));
         (client, server.join().unwrap())
     })
@@ -349,6 +352,7 @@ fn nothing_is_lost_between_reads_of_any_length() {
     let sent: Vec<u8> = (0..300_000_u32).map(|at| at.to_le_bytes()[1]).collect();
     thread::scope(|scope| {
         scope.spawn(|| {
+            let signals = Signals::handle(&[]).unwrap();
             client.write_all(&sent, patience(&signals)).unwrap();
             client.finish().unwrap();
         });
@@ -391,7 +395,10 @@ fn what_waits_for_room_is_bounded_and_told() {
     assert!(taken < 2 << 20, "{taken}");
     thread::scope(|scope| {
         let rest = big.get(taken..).unwrap();
-        scope.spawn(|| client.write_all(rest, patience(&signals)).unwrap());
+        scope.spawn(|| {
+            let signals = Signals::handle(&[]).unwrap();
+            client.write_all(rest, patience(&signals)).unwrap();
+        });
         let mut total = 0;
         let mut buffer = vec![0; 70_000];
         while total < big.len() {
@@ -426,7 +433,10 @@ fn an_end_that_finds_no_room_follows_when_there_is_some() {
     client.finish().unwrap();
     assert!(client.is_pending());
     thread::scope(|scope| {
-        scope.spawn(|| client.write_all(b"", patience(&signals)).unwrap());
+        scope.spawn(|| {
+            let signals = Signals::handle(&[]).unwrap();
+            client.write_all(b"", patience(&signals)).unwrap();
+        });
         let mut total = 0;
         let mut buffer = vec![0; 70_000];
         loop {
