@@ -1,6 +1,6 @@
 # fish completion for websockd
 # made from the option table by: UPDATE=1 cargo test --test completions
-complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --redirect-port --redirport --tls-cert --sslcert --tls-key --sslkey --tls-client-ca --sslca --record --invalid-utf8 --protocol --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --max-clients --maxforks --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --pid-file --log-level --loglevel --log-format)'
+complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --redirect-port --redirport --tls-cert --sslcert --tls-key --sslkey --tls-client-ca --sslca --record --invalid-utf8 --protocol --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --max-clients --maxforks --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --user --chroot --limit --pid-file --log-level --loglevel --log-format)'
 complete -c websockd -s p -l port -x -d 'TCP port; 0: one the kernel chooses'
 complete -c websockd -s a -l address -x -d 'listen on A; repeatable; *: all'
 complete -c websockd -l redirect-port -x -d 'plain HTTP here is sent to the port above'
@@ -31,6 +31,10 @@ complete -c websockd -l handshake-timeout -x -d 'from connecting to the whole re
 complete -c websockd -l idle-timeout -x -d 'without a message either way, 0: none'
 complete -c websockd -l write-timeout -x -d 'of a client that does not read, 0: none'
 complete -c websockd -l ping -x -d 'ping idle clients, drop after two; 0: off'
+complete -c websockd -l user -x -d 'run all of it as user U, group G'
+complete -c websockd -l chroot -x -a '(__fish_complete_directories)' -d 'with the root directory DIR, PROGRAM inside'
+complete -c websockd -l limit -x -d 'bound its nofile, as, cpu and others'
+complete -c websockd -l no-sandbox -d 'sessions keep the rights they do not need'
 complete -c websockd -l daemon -d 'leave the terminal once it serves; log to syslog'
 complete -c websockd -l pid-file -x -d 'write the pid to F, and allow no second one'
 complete -c websockd -l log-level -x -a 'error warn info debug' -d 'error, warn, info or debug'

@@ -43,6 +43,7 @@
 //!
 //! * `full` (default): everything below;
 //! * `daemon`: the program `websockd`, what else is on floor 2, and floor 3, for Unix;
+//! * `sandbox`: sessions confine themselves, on Linux;
 //! * `site`: the console page that `websockd --console` serves;
 //! * `tls`: encrypted connections, `websockd --tls-cert`.
 //!

@@ -7,8 +7,12 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::process::Process;
-use support::server::Server;
+use nix::sys::signal::Signal;
+
+use support::http::Request;
+use support::inetd::{Inetd, Stderr};
+use support::process::{self, Process};
+use support::server::{Server, Setup};
 use support::wait_for;
 
 #[test]
@@ -185,4 +189,91 @@ fn a_service_that_closes_its_input_still_writes() {
     server.put("go", "");
     peer.expect_text("done");
     peer.expect_end(1000);
+}
+
+/// Waits until nobody is left of a process group.
+fn wait_group_gone(group: i32) {
+    wait_for("the end of the group", || {
+        let is_over = |process: &Process| process.group != group || process.state == 'Z';
+        Process::all().iter().all(is_over).then_some(())
+    });
+}
+
+#[test]
+fn the_service_of_a_killed_session_is_given_eof_and_time() {
+    let script = "trap 'echo TERM >> got' TERM; echo ready; cat; echo EOF >> got";
+    let server = Server::sh(&[], script);
+    let mut peer = server.open("/");
+    peer.expect_text("ready");
+    process::signal(server.session(&peer), Signal::SIGKILL);
+    server.family().wait_gone_by_name("sh");
+    server.expect_file("got", "EOF\n");
+}
+
+#[test]
+fn the_service_of_a_killed_session_is_signalled_after_the_grace() {
+    let script = "trap 'echo TERM > got; exit' TERM; echo ready; while :; do sleep 0.02; done";
+    // The pipe for the log is gone with the session: a shell that says "Terminated" there would die of it.
+    let server = Server::sh(&["--grace", "300ms", "--stderr", "null"], script);
+    let mut peer = server.open("/");
+    peer.expect_text("ready");
+    let start = Instant::now();
+    process::signal(server.session(&peer), Signal::SIGKILL);
+    server.expect_file("got", "TERM\n");
+    assert!(start.elapsed() >= Duration::from_millis(300));
+}
+
+#[test]
+fn the_service_of_a_killed_session_is_killed_with_all_its_group_if_it_heeds_nothing() {
+    let script = "trap '' TERM; sleep 1000 & sleep 1000 & echo ready; while :; do sleep 0.02; done";
+    let server = Server::sh(&["--grace", "300ms"], script);
+    let mut peer = server.open("/");
+    peer.expect_text("ready");
+    let mut other = server.open("/");
+    other.expect_text("ready");
+    let group = server.service(&peer).pid;
+    let start = Instant::now();
+    process::signal(server.session(&peer), Signal::SIGKILL);
+    wait_group_gone(group);
+    let took = start.elapsed();
+    assert!(took >= Duration::from_millis(600), "{took:?}");
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert!(Process::find(server.service(&other).pid).is_some());
+    assert_eq!(server.log().events("died", 1).len(), 1);
+}
+
+#[test]
+fn the_grandchildren_of_a_killed_session_are_killed_though_the_service_is_gone() {
+    let script = "(trap '' TERM; exec sleep 1000) & echo ready; cat";
+    let server = Server::sh(&["--grace", "200ms"], script);
+    let mut peer = server.open("/");
+    peer.expect_text("ready");
+    process::signal(server.session(&peer), Signal::SIGKILL);
+    server.family().wait_gone_by_name("sleep");
+}
+
+#[test]
+fn a_listener_that_stops_takes_what_a_killed_session_left_to_its_end() {
+    let script = "trap '' TERM; echo ready; while :; do sleep 0.02; done";
+    let mut server = Server::sh(&["--grace", "300ms"], script);
+    let mut peer = server.open("/");
+    peer.expect_text("ready");
+    process::signal(server.session(&peer), Signal::SIGKILL);
+    server.log().event("died");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn the_service_of_a_killed_session_of_inetd_is_signalled_at_once() {
+    let script = "trap 'echo TERM > got; exit' TERM; echo ready; while :; do sleep 0.02; done";
+    let setup = Setup::sh(script).options(&["--stderr", "null"]);
+    let (mut session, mut peer) = Inetd::tcp(&setup, Stderr::Pipe);
+    peer.upgrade(&Request::upgrade("/", 80));
+    peer.expect_text("ready");
+    process::signal(session.pid(), Signal::SIGKILL);
+    // Nothing may be left, with a grace of 5 s.
+    let start = Instant::now();
+    session.wait();
+    assert!(start.elapsed() < Duration::from_secs(4));
 }

@@ -1,12 +1,15 @@
 //! The second stage: [`Options`] judged together, and against the file system, into a [`Config`].
 
+use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf, absolute};
 
 use nix::errno::Errno;
 
+use super::root::Root;
 use super::value::{quoted, reason};
 use super::{Failure, Options, encryption, program};
-use crate::daemon::{Config, Source};
+use crate::daemon::{Config, Identity, Source};
 use crate::handshake::server::{Hosts, Origins, Policy};
 
 /// Where to listen unless told otherwise; the table prints the same.
@@ -33,13 +36,18 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         hosts: hosts(&options)?,
         protocols: options.protocols,
     };
+    let in_root = |path| directory("--chroot", path, &Root::Ours);
+    let chroot = options.chroot.as_deref().map(in_root).transpose()?;
+    let root = open_root(chroot.as_deref())?;
+    let in_directory = |path| directory("--chdir", path, &root);
+    let chdir = options.chdir.as_deref().map(in_directory).transpose()?;
     Ok(Config {
         source,
         policy,
         tls,
         redirect_port: options.redirect_port,
-        chdir: options.chdir.as_deref().map(directory).transpose()?,
-        program: program::find(options.command)?,
+        chdir,
+        program: program::find(options.command, &root)?,
         record: options.record,
         invalid_utf8: options.invalid_utf8,
         stderr: options.stderr,
@@ -56,6 +64,10 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         syslog: options.syslog || options.daemon,
         daemon: options.daemon,
         pid_file,
+        user: options.user.as_deref().map(user).transpose()?,
+        chroot,
+        limits: options.limits,
+        sandbox: !options.no_sandbox,
     })
 }
 
@@ -136,21 +148,34 @@ fn pid_file(options: &Options) -> Result<Option<PathBuf>, Failure> {
     path.transpose().map_err(wrong)
 }
 
-fn directory(path: &Path) -> Result<PathBuf, Failure> {
-    let found = path.metadata().and_then(|metadata| {
-        if metadata.is_dir() {
-            absolute(path)
+fn user(text: &str) -> Result<Identity, Failure> {
+    Identity::find(text).map_err(|unknown| {
+        let shown = quoted(OsStr::new(text));
+        Failure::usage(format_args!("--user {shown}: {unknown}"))
+    })
+}
+
+fn open_root(chroot: Option<&Path>) -> Result<Root, Failure> {
+    Root::open(chroot).map_err(|error| not_a_directory("--chroot", chroot, &error))
+}
+
+fn directory(option: &str, path: &Path, root: &Root) -> Result<PathBuf, Failure> {
+    let found = root.absolute(path).and_then(|path| {
+        if root.metadata(&path)?.is_dir() {
+            Ok(path)
         } else {
             Err(Errno::ENOTDIR.into())
         }
     });
-    found.map_err(|error| {
-        let shown = quoted(path.as_os_str());
-        Failure::usage(format_args!(
-            "--chdir {shown}: give a directory: {}",
-            reason(&error)
-        ))
-    })
+    found.map_err(|error| not_a_directory(option, Some(path), &error))
+}
+
+fn not_a_directory(option: &str, path: Option<&Path>, error: &io::Error) -> Failure {
+    let shown = quoted(path.unwrap_or(Path::new("")).as_os_str());
+    Failure::usage(format_args!(
+        "{option} {shown}: give a directory: {}",
+        reason(error)
+    ))
 }
 
 fn exclude(one: &str, other: &str) -> Failure {

@@ -12,6 +12,7 @@ pub mod help;
 mod options;
 mod parse;
 mod program;
+mod root;
 mod say;
 mod value;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Failure;
 use super::flags::{self, Flag, Preset, Takes};
 use super::value;
-use crate::daemon::{InvalidUtf8, ServiceStderr};
+use crate::daemon::{InvalidUtf8, Limit, ServiceStderr};
 use crate::log::{Format, Level};
 use crate::record::Record;
 
@@ -45,6 +45,10 @@ pub struct Options {
     pub idle_timeout: Option<Duration>,
     pub write_timeout: Option<Duration>,
     pub ping: Option<Duration>,
+    pub user: Option<String>,
+    pub chroot: Option<PathBuf>,
+    pub limits: Vec<Limit>,
+    pub no_sandbox: bool,
     pub log_level: Level,
     pub log_format: Format,
     pub syslog: bool,

@@ -4,11 +4,10 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf, absolute};
-
-use nix::unistd::{AccessFlags, access};
+use std::path::{Path, PathBuf};
 
 use super::Failure;
+use super::root::Root;
 use super::value::{quoted, reason};
 use crate::daemon::Program;
 use crate::daemon::environment::DEFAULT_PATH;
@@ -21,12 +20,13 @@ enum Miss {
     Unreadable(io::Error),
 }
 
-/// Looks up a command as a shell does: a name with a slash is a file, any other is searched in `PATH`.
+/// Looks up a command as a shell does: a name with a slash is a file, any other is searched in `PATH`,
+/// both as seen from `root`.
 ///
 /// # Errors
 ///
 /// 100: no command; 126: found, but cannot be run; 127: not found.
-pub(super) fn find(command: Vec<OsString>) -> Result<Program, Failure> {
+pub(super) fn find(command: Vec<OsString>, root: &Root) -> Result<Program, Failure> {
     let Some(name) = command.first() else {
         return Err(Failure::usage(
             "no PROGRAM: say what is to run for each client, such as websockd cat",
@@ -34,11 +34,11 @@ pub(super) fn find(command: Vec<OsString>) -> Result<Program, Failure> {
     };
     let path = env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     let found = if name.as_bytes().contains(&b'/') {
-        look_at(Path::new(name))
+        look_at(Path::new(name), root)
     } else {
-        search(name, &path)
+        search(name, &path, root)
     };
-    let found = found.and_then(|file| absolute(file).map_err(Miss::Unreadable));
+    let found = found.and_then(|file| root.absolute(&file).map_err(Miss::Unreadable));
     match found {
         Ok(path) => Ok(Program {
             path,
@@ -49,13 +49,13 @@ pub(super) fn find(command: Vec<OsString>) -> Result<Program, Failure> {
 }
 
 /// The first file in `path` that can be run; else why the first that is there cannot.
-fn search(name: &OsStr, path: &OsStr) -> Result<PathBuf, Miss> {
+fn search(name: &OsStr, path: &OsStr, root: &Root) -> Result<PathBuf, Miss> {
     let mut first = Miss::Absent;
     if name.is_empty() {
         return Err(first);
     }
     for directory in env::split_paths(path) {
-        match look_at(&directory.join(name)) {
+        match look_at(&directory.join(name), root) {
             Ok(file) => return Ok(file),
             Err(miss) if matches!(first, Miss::Absent) => first = miss,
             Err(_) => {}
@@ -64,13 +64,13 @@ fn search(name: &OsStr, path: &OsStr) -> Result<PathBuf, Miss> {
     Err(first)
 }
 
-fn look_at(file: &Path) -> Result<PathBuf, Miss> {
+fn look_at(file: &Path, root: &Root) -> Result<PathBuf, Miss> {
     use io::ErrorKind::{NotADirectory, NotFound};
-    match file.metadata() {
+    match root.metadata(file) {
         Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Err(Miss::Absent),
         Err(error) => Err(Miss::Unreadable(error)),
         Ok(metadata) if metadata.is_dir() => Err(Miss::Directory),
-        Ok(_) if access(file, AccessFlags::X_OK).is_err() => Err(Miss::NotExecutable),
+        Ok(metadata) if !root.may_execute(file, &metadata) => Err(Miss::NotExecutable),
         Ok(_) => Ok(file.to_owned()),
     }
 }

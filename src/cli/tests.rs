@@ -144,6 +144,8 @@ fn without_options_everything_is_as_the_table_says() {
     assert_eq!(config.max_clients, Some(1024));
     assert_eq!((config.pass_env, config.chdir), (None, None));
     assert!(!config.console && config.env.is_empty());
+    assert_eq!((config.user, config.chroot), (None, None));
+    assert!(config.sandbox && config.limits.is_empty());
 }
 
 // -- forms
@@ -495,6 +497,42 @@ fn the_directory_must_be_one() {
 }
 
 // -- PROGRAM
+
+#[test]
+fn limits_have_the_names_of_prlimit_and_sizes_or_none() {
+    let line = "--limit nofile=64 --limit as=512M --limit core=unlimited --limit nofile=64 sh";
+    let limits = config(line).limits;
+    let limits: Vec<_> = limits.iter().map(|limit| (limit.name, limit.max)).collect();
+    let expected = [
+        ("nofile", Some(64)),
+        ("as", Some(512 << 20)),
+        ("core", None),
+    ];
+    assert_eq!(limits, expected);
+    refused("--limit nofile=64 --limit nofile=65 sh");
+    refused("--limit nofile=-1 sh");
+    refused("--limit NOFILE=1 sh");
+}
+
+#[test]
+fn a_program_in_another_root_is_found_there() {
+    // Whoever reads this file can look into the root; nobody has to be root for that.
+    let root = std::env::temp_dir().join(format!("websockd-root-{}", std::process::id()));
+    let bin = root.join("bin");
+    std::fs::create_dir_all(&bin).expect("a directory");
+    std::fs::copy("/bin/sh", bin.join("only-there")).expect("a program");
+    std::os::unix::fs::symlink("/bin/only-there", root.join("link")).expect("a link");
+    let root_option = format!("--chroot {}", root.display());
+    for name in ["/bin/only-there", "/link", "bin/only-there", "/../link"] {
+        let found = config(&format!("{root_option} --chdir bin {name}"));
+        assert_eq!(found.program.path, Path::new("/").join(name));
+        assert_eq!(found.chdir.as_deref(), Some(Path::new("/bin")));
+    }
+    let absent = outcome(&format!("{root_option} /bin/sh")).expect_err("it is not there");
+    let missing = outcome(&format!("{root_option} --chdir etc /link")).expect_err("no such");
+    std::fs::remove_dir_all(root).expect("removed");
+    assert_eq!((absent.status, missing.status), (127, 100));
+}
 
 #[test]
 fn the_program_is_found_once_and_absolute() {

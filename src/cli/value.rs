@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::daemon::Limit;
 use crate::handshake::is_token;
 use crate::handshake::server::{is_host_pattern, is_origin_pattern};
 
@@ -201,6 +202,28 @@ pub(super) fn variable(
         }
         Some(_) => {}
         None => variables.push(variable),
+    }
+    Ok(())
+}
+
+/// A limit, added to those given before.
+pub(super) fn limit(value: &OsStr, limits: &mut Vec<Limit>) -> Result<(), String> {
+    let (name, number) = text(value)?.split_once('=').unwrap_or_default();
+    let max = match number {
+        "unlimited" => Some(None),
+        _ => size(OsStr::new(number)).map(Some),
+    };
+    let max = max.ok_or("give NAME=N, such as nofile=100, as=512M or core=unlimited")?;
+    let limit = Limit::new(name, max)
+        .ok_or_else(|| format!("give one of {}", Limit::names().join(", ")))?;
+    match limits.iter().find(|before| before.name == limit.name) {
+        Some(before) if *before != limit => {
+            let before = before.max.map(|max| max.to_string());
+            let before = before.unwrap_or_else(|| "unlimited".to_owned());
+            return Err(format!("it was {before} before: give one of them"));
+        }
+        Some(_) => {}
+        None => limits.push(limit),
     }
     Ok(())
 }

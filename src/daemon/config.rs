@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::handshake::server::Policy;
 use crate::record::Record;
+use crate::sys::limit::Limit;
+use crate::sys::user::Identity;
 use crate::transport::Acceptor;
 
 /// All that a listener and its sessions need to know.
@@ -55,6 +57,14 @@ pub struct Config {
     pub pid_file: Option<PathBuf>,
     /// Whether the log goes to syslog as soon as we serve.
     pub syslog: bool,
+    /// Whose rights sessions and services have; `None`: ours.
+    pub user: Option<Identity>,
+    /// The root directory of sessions and services; `None`: ours.
+    pub chroot: Option<PathBuf>,
+    /// The service's limits, at most one of a name.
+    pub limits: Vec<Limit>,
+    /// Whether sessions confine themselves, where that is built in.
+    pub sandbox: bool,
 }
 
 /// Where connections come from.

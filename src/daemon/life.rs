@@ -118,14 +118,17 @@ impl Life {
     pub(super) fn execute(
         &mut self,
         sockets: &[BorrowedFd<'_>],
+        slots: BorrowedFd<'_>,
         mut handover: Handover,
     ) -> Result<Infallible, String> {
         handover.served = self.served;
         handover.lasted = self.lasted();
         handover.to_syslog = log::is_sent_to_syslog();
         handover.has_pid_file = self.pid_file.is_some();
+        handover.has_slots = true;
         let pid_file = self.pid_file.as_ref().map(AsFd::as_fd);
-        self.restart.execute(sockets, &handover, pid_file)
+        let files: Vec<_> = pid_file.into_iter().chain([slots]).collect();
+        self.restart.execute(sockets, &handover, &files)
     }
 
     /// The last thing: all sessions have ended.

@@ -18,10 +18,11 @@ use crate::log;
 use crate::sys::child::{self, End};
 use crate::sys::fd;
 use crate::sys::fork::{Fork, fork};
-use crate::sys::signal::Signals;
+use crate::sys::signal::{self, Signals};
 
 use super::config::Config;
 use super::life::Life;
+use super::orphans::Orphans;
 use super::peer::Peer;
 use super::restart::Handover;
 use super::session::Client;
@@ -92,6 +93,7 @@ pub(super) struct Listener<'c> {
     sockets: Vec<Socket>,
     signals: Signals,
     sessions: HashMap<Pid, Task>,
+    orphans: Orphans,
     /// Until then nothing is accepted.
     paused: Option<Instant>,
     /// When sessions that have not ended are killed.
@@ -106,9 +108,10 @@ impl<'c> Listener<'c> {
         sockets: Vec<OwnedFd>,
         signals: Signals,
         life: Life,
-        sessions: Vec<(Pid, String)>,
+        (sessions, orphans): (Vec<(Pid, String)>, Orphans),
     ) -> io::Result<Self> {
         know_the_processor();
+        child::adopt_orphans()?;
         let poll = Poll::new()?;
         let sockets: Vec<_> = sockets.into_iter().map(Socket::new).collect();
         for (number, socket) in sockets.iter().enumerate() {
@@ -128,6 +131,7 @@ impl<'c> Listener<'c> {
                 .into_iter()
                 .filter_map(|(pid, task)| Some((pid, Task::named(&task)?)))
                 .collect(),
+            orphans,
             paused: None,
             deadline: None,
             life,
@@ -141,8 +145,9 @@ impl<'c> Listener<'c> {
         self.reap();
         self.life.ready();
         loop {
-            let timeout = [self.paused, self.deadline, self.life.deadline()];
-            let timeout = timeout.into_iter().flatten().min();
+            let deadlines = [self.life.deadline(), self.orphans.deadline()];
+            let timeout = [self.paused, self.deadline].into_iter().chain(deadlines);
+            let timeout = timeout.flatten().min();
             let timeout = timeout.map(|at| at.saturating_duration_since(Instant::now()));
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -163,7 +168,9 @@ impl<'c> Listener<'c> {
                 self.signal_sessions(Signal::SIGKILL);
                 self.deadline = None;
             }
-            if self.sockets.is_empty() && self.sessions.is_empty() {
+            self.orphans.climb(now);
+            let is_served = self.sessions.is_empty() && self.orphans.is_empty();
+            if self.sockets.is_empty() && is_served {
                 self.life.end();
                 return Ok(Leave::Stopped);
             }
@@ -227,9 +234,17 @@ impl<'c> Listener<'c> {
         if let Some(acceptor) = &self.config.tls {
             acceptor.prepare();
         }
+        let slot = match self.orphans.prepare() {
+            Ok(slot) => slot,
+            Err(errno) => {
+                self.pause("share memory", errno, now);
+                return None;
+            }
+        };
         match fork() {
             Ok(Fork::Parent(pid)) => {
                 self.sessions.insert(pid, task);
+                self.orphans.begin(Some(pid), slot);
                 self.life.note_session();
                 None
             }
@@ -237,8 +252,10 @@ impl<'c> Listener<'c> {
                 peer: Peer::of(&socket),
                 socket,
                 refusal: is_full.then_some(Reject::TooManyClients),
+                slot: Some(slot),
             }),
             Err(errno) => {
+                self.orphans.begin(None, slot);
                 self.pause("fork", errno, now);
                 None
             }
@@ -281,14 +298,24 @@ impl<'c> Listener<'c> {
         }
     }
 
+    /// Takes note of the ends of sessions, and of whom sessions left us.
     fn reap(&mut self) {
+        let now = Instant::now();
         while let Some((pid, end)) = child::reap() {
             if self.sessions.remove(&pid).is_none() {
                 self.life.note_end(pid, end, &self.signals);
-            } else if let End::Signal(_) = end {
-                log::session_died(pid.as_raw(), &end.to_string());
+                continue;
+            }
+            self.orphans.end(pid, now);
+            if let End::Signal(number) = end {
+                let sandboxed = match number == signal::number(Signal::SIGSYS) {
+                    true => ", a system call that its sandbox does not allow",
+                    false => "",
+                };
+                log::session_died(pid.as_raw(), &format!("{end}{sandboxed}"));
             }
         }
+        self.orphans.forget_gone();
     }
 
     /// Becomes the new program, which finds what signals have come in the meantime, or stays.
@@ -299,10 +326,11 @@ impl<'c> Listener<'c> {
                 .iter()
                 .map(|(pid, task)| (*pid, task.name().to_owned()))
                 .collect(),
+            noted: self.orphans.noted(),
             ..Handover::default()
         };
         let sockets: Vec<_> = self.sockets.iter().map(|it| it.listener.as_fd()).collect();
-        let Err(why) = self.life.execute(&sockets, handover);
+        let Err(why) = self.life.execute(&sockets, self.orphans.slots(), handover);
         self.life.stays(&why);
     }
 

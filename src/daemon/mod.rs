@@ -11,6 +11,7 @@ mod life;
 mod listen;
 mod listener;
 mod notify;
+mod orphans;
 mod peer;
 mod pid_file;
 mod redirect;
@@ -21,22 +22,27 @@ mod service;
 mod session;
 mod status;
 
+pub use crate::sys::limit::Limit;
+pub use crate::sys::user::Identity;
 pub use config::{Config, InvalidUtf8, Program, ServiceStderr, Source};
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use nix::sys::signal::Signal;
+use nix::unistd::{AccessFlags, access};
 
 use crate::log;
 use crate::sys::daemonize::{self, Detached, Lifeline};
-use crate::sys::fd;
 use crate::sys::fork::exit_now;
+use crate::sys::sandbox::Sandbox;
 use crate::sys::signal::Signals;
+use crate::sys::{Error, fd, user};
 
 use inherit::Inherited;
 use life::Life;
 use listener::{Leave, Listener};
+use orphans::Orphans;
 use peer::Peer;
 use pid_file::PidFile;
 use restart::{Handover, Taken};
@@ -91,8 +97,12 @@ fn start(config: &Config) -> Result<u8, Box<dyn std::error::Error>> {
                 peer: Peer::of_inherited(&socket),
                 socket,
                 refusal: None,
+                slot: None,
             };
-            session::serve(client, &Template::new(config), Signals::handle(&SIGNALS)?)?;
+            let template = Template::new(config)?;
+            drop_privileges(config)?;
+            let signals = Signals::handle(&SIGNALS)?;
+            session::serve(client, &template, signals, sandbox(config))?;
             return Ok(0);
         }
         Some(Inherited::Listener(socket)) => vec![socket],
@@ -119,10 +129,15 @@ fn begin(
     if let Some(pid_file) = &mut pid_file {
         pid_file.write()?;
     }
-    let template = Template::new(config);
+    let template = Template::new(config)?;
     let signals = Signals::handle(&SIGNALS)?;
     let life = Life::new(&Handover::default(), pid_file);
-    let listener = Listener::new(config, sockets, signals, life, Vec::new())?;
+    if config.syslog {
+        log::reach_syslog();
+    }
+    drop_privileges(config)?;
+    let orphans = Orphans::new(config.grace)?;
+    let listener = Listener::new(config, sockets, signals, life, (Vec::new(), orphans))?;
     lifeline.map(Lifeline::cut).transpose()?;
     if config.syslog {
         log::send_to(log::Sink::Syslog);
@@ -136,6 +151,7 @@ fn go_on(config: &Config, taken: Taken) -> Result<u8, Box<dyn std::error::Error>
     let Taken {
         sockets,
         pid_file,
+        slots,
         handover,
     } = taken;
     if handover.to_syslog {
@@ -146,8 +162,13 @@ fn go_on(config: &Config, taken: Taken) -> Result<u8, Box<dyn std::error::Error>
     let life = Life::new(&handover, pid_file);
     let signals = Signals::handle(&SIGNALS)?;
     log::restarted(handover.sessions.len());
-    let template = Template::new(config);
-    let listener = Listener::new(config, sockets, signals, life, handover.sessions)?;
+    let template = Template::new(config)?;
+    let orphans = match slots {
+        Some(slots) => Orphans::inherited(config.grace, slots, &handover.noted)?,
+        None => Orphans::new(config.grace)?,
+    };
+    let sessions = (handover.sessions, orphans);
+    let listener = Listener::new(config, sockets, signals, life, sessions)?;
     listen_on(&template, listener)
 }
 
@@ -155,11 +176,36 @@ fn listen_on(
     template: &Template<'_>,
     listener: Listener<'_>,
 ) -> Result<u8, Box<dyn std::error::Error>> {
+    let sandbox = sandbox(template.config);
     if let Leave::Session(client, signals) = listener.run()? {
-        let outcome = session::serve(*client, template, signals);
+        let outcome = session::serve(*client, template, signals, sandbox);
         exit_now(if outcome.is_ok() { 0 } else { REFUSED });
     }
     Ok(0)
+}
+
+/// Gives up what only the start needed: from here on root directory and user are those of services and
+/// sessions alike. Then looks at what may be forbidden from there.
+fn drop_privileges(config: &Config) -> Result<(), Error> {
+    if let Some(root) = &config.chroot {
+        user::confine_to(root)?;
+    }
+    if let Some(user) = &config.user {
+        user.assume()?;
+        let path = &config.program.path;
+        let failed = |errno| Error::new("run", format!("{} as that user", path.display()), errno);
+        access(path, AccessFlags::X_OK).map_err(failed)?;
+    }
+    for limit in &config.limits {
+        let failed = |errno| Error::new("raise the limit", limit.name, errno);
+        limit.check().map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The sandbox for sessions, if there is to be one.
+fn sandbox(config: &Config) -> Option<Sandbox> {
+    config.sandbox.then(Sandbox::prepare).flatten()
 }
 
 fn addresses(sockets: &[OwnedFd]) -> Vec<SocketAddr> {

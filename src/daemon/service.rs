@@ -1,7 +1,6 @@
 //! The service: a program of its own session and process group on three pipes.
 
 use std::ffi::{CString, OsStr};
-use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -11,6 +10,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::sys::child::{self, Command};
+use crate::sys::slot::Slot;
 use crate::sys::{Error, fd};
 
 use super::config::{Config, ServiceStderr};
@@ -24,23 +24,34 @@ pub(super) struct Template<'c> {
     argv: Vec<CString>,
     chdir: Option<CString>,
     pub(super) environment: Standing,
+    /// `/dev/null`, for a service whose standard error goes there: another root may lack it.
+    null: Option<OwnedFd>,
 }
 
 impl<'c> Template<'c> {
-    pub(super) fn new(config: &'c Config) -> Self {
+    pub(super) fn new(config: &'c Config) -> Result<Self, Error> {
+        let null = match config.stderr {
+            ServiceStderr::Null => Some(fd::null()),
+            ServiceStderr::Log | ServiceStderr::Inherit => None,
+        };
+        let null = null.transpose();
         let argv = config.program.argv.iter();
         let chdir = config.chdir.as_ref();
-        Self {
+        Ok(Self {
             config,
             path: c_string(config.program.path.as_os_str()),
             argv: argv.map(|it| c_string(it)).collect(),
             chdir: chdir.map(|it| c_string(it.as_os_str())),
             environment: Standing::new(config),
-        }
+            null: null.map_err(|source| Error::new("open", "/dev/null", source))?,
+        })
     }
 
     /// The error of a step that failed, with what it was to be done to.
     fn failed(&self, doing: &'static str, source: Errno) -> Error {
+        if self.config.limits.iter().any(|limit| limit.name == doing) {
+            return Error::new("limit", doing, source);
+        }
         match &self.config.chdir {
             Some(chdir) if doing == "chdir" => {
                 Error::new("change to", chdir.display().to_string(), source)
@@ -67,16 +78,18 @@ pub(super) struct Service {
 
 impl Service {
     /// Starts the program; when this returns it runs. `variables` are those of the request; `reset` are
-    /// the signals to set back to their default for it.
+    /// the signals to set back to their default for it; `slot` is where it is noted for whoever ends it
+    /// if we cannot.
     pub(super) fn start(
         template: &Template<'_>,
         variables: &[CString],
         reset: &[Signal],
+        slot: Option<Slot>,
     ) -> Result<Self, Error> {
         let failed = |source| template.failed("pipe", source);
         let (stdin, our_stdin) = fd::pipe().map_err(failed)?;
         let (our_stdout, stdout) = fd::pipe().map_err(failed)?;
-        let stderr = Stderr::new(template.config.stderr).map_err(failed)?;
+        let stderr = Stderr::new(template).map_err(failed)?;
         let pid = child::spawn(&Command {
             path: &template.path,
             argv: &template.argv,
@@ -86,6 +99,8 @@ impl Service {
             stdout: stdout.as_fd(),
             stderr: stderr.theirs(),
             reset,
+            limits: &template.config.limits,
+            slot,
         })
         .map_err(|error| template.failed(error.doing, error.source))?;
         let service = Self {
@@ -104,25 +119,21 @@ impl Service {
 
 /// Where the service's standard error goes.
 #[derive(Debug)]
-enum Stderr {
+enum Stderr<'t> {
     Inherited(io::Stderr),
-    Null(OwnedFd),
+    Null(&'t OwnedFd),
     Logged { ours: OwnedFd, theirs: OwnedFd },
 }
 
-impl Stderr {
-    fn new(wanted: ServiceStderr) -> nix::Result<Self> {
-        Ok(match wanted {
-            ServiceStderr::Inherit => Self::Inherited(io::stderr()),
-            ServiceStderr::Null => {
-                let null = OpenOptions::new().write(true).open("/dev/null");
-                let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
-                Self::Null(null.map_err(errno)?.into())
-            }
-            ServiceStderr::Log => {
+impl<'t> Stderr<'t> {
+    fn new(template: &'t Template<'_>) -> nix::Result<Self> {
+        Ok(match (template.config.stderr, &template.null) {
+            (_, Some(null)) => Self::Null(null),
+            (ServiceStderr::Log, None) => {
                 let (ours, theirs) = fd::pipe()?;
                 Self::Logged { ours, theirs }
             }
+            (ServiceStderr::Inherit | ServiceStderr::Null, None) => Self::Inherited(io::stderr()),
         })
     }
 

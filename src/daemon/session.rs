@@ -10,7 +10,9 @@ use crate::handshake::server::{self, Upgrade};
 use crate::handshake::{Reject, Request};
 use crate::log::{self, Traffic};
 use crate::sys::patience::Patience;
+use crate::sys::sandbox::Sandbox;
 use crate::sys::signal::Signals;
+use crate::sys::slot::Slot;
 use crate::sys::{child, fd};
 #[cfg(feature = "tls")]
 use crate::transport::HandshakeEnd;
@@ -34,13 +36,16 @@ pub(super) struct Client {
     pub(super) peer: Peer,
     /// Why it gets no session, whatever it asks for.
     pub(super) refusal: Option<Reject>,
+    /// Where its service is noted for the listener; `None`: there is no listener.
+    pub(super) slot: Option<Slot>,
 }
 
-/// Serves one client to its end.
+/// Serves one client to its end, the part behind the handshake in a `sandbox`, if there is one.
 pub(super) fn serve(
     client: Client,
     template: &Template<'_>,
     mut signals: Signals,
+    sandbox: Option<Sandbox>,
 ) -> io::Result<()> {
     let accepted = Instant::now();
     let config = template.config;
@@ -64,6 +69,8 @@ pub(super) fn serve(
         peer: client.peer,
         transport: Transport::accept(client.socket, acceptor)?,
         signals,
+        sandbox,
+        slot: client.slot,
     };
     let deadline = accepted + config.handshake_timeout;
     let Some(mut session) = session.secure(deadline) else {
@@ -95,6 +102,8 @@ struct Session<'c> {
     peer: Peer,
     transport: Transport,
     signals: Signals,
+    sandbox: Option<Sandbox>,
+    slot: Option<Slot>,
 }
 
 impl Session<'_> {
@@ -181,7 +190,8 @@ impl Session<'_> {
     ) -> Result<Service, Reject> {
         let standing = &self.template.environment;
         let variables = standing.and_of(&self.peer, request, upgrade.protocol())?;
-        Service::start(self.template, &variables, self.signals.ignored()).map_err(|error| {
+        let reset = self.signals.ignored();
+        Service::start(self.template, &variables, reset, self.slot).map_err(|error| {
             log::error(&error);
             Reject::SpawnFailed
         })
@@ -219,6 +229,7 @@ impl Session<'_> {
             max_message_len: self.config.max_message,
         };
         let connection = Connection::new(Role::Server, limits);
+        let group = service.pid;
         let relay = Relay::new(
             self.transport,
             connection,
@@ -226,8 +237,18 @@ impl Session<'_> {
             service,
             (self.config, self.signals, status),
         );
+        // All that is needed is open: the descriptors, the event queue, the system log.
+        for lack in self.sandbox.map_or_else(Vec::new, |it| it.enter(group)) {
+            log::sandbox_lacks(lack.what, &lack.why);
+        }
         match relay.and_then(Relay::run) {
-            Ok(outcome) => log_close(&peer, accepted, &outcome),
+            Ok(outcome) => {
+                log_close(&peer, accepted, &outcome);
+                if let Some(slot) = self.slot {
+                    slot.clear();
+                }
+            }
+            // The listener ends the service.
             Err(error) => log::error(format!("cannot relay: {error}")),
         }
     }

@@ -4,9 +4,7 @@ use std::fmt::{self, Write as _};
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
-use nix::syslog::{Facility, Priority, Severity};
-
-use super::{FORMAT, LEVEL, Level};
+use super::{FORMAT, LEVEL, Level, syslog};
 
 /// Longer values are cut: a line is written by one `write`, and readers have limits.
 const MAX_VALUE_LEN: usize = 1024;
@@ -98,14 +96,7 @@ impl Line {
             self.text.push('}');
         }
         if super::is_sent_to_syslog() {
-            let severity = match self.level {
-                Level::Error => Severity::LOG_ERR,
-                Level::Warn => Severity::LOG_WARNING,
-                Level::Info => Severity::LOG_INFO,
-                Level::Debug => Severity::LOG_DEBUG,
-            };
-            let priority = Priority::new(severity, Facility::LOG_DAEMON);
-            let _lost = nix::syslog::syslog(priority, &self.text);
+            syslog::send(self.level, &self.text);
         } else {
             self.text.push('\n');
             let _lost = nix::unistd::write(std::io::stderr(), self.text.as_bytes());

@@ -4,12 +4,11 @@
 //! A line that cannot be written is lost: a log must not stop a service.
 
 mod line;
+mod syslog;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
-
-use nix::syslog::{Facility, LogFlags, openlog};
 
 use line::Line;
 
@@ -43,7 +42,7 @@ pub enum Sink {
     /// Descriptor 2.
     #[default]
     Stderr,
-    /// syslog(3), facility daemon.
+    /// The system log, facility daemon.
     Syslog,
 }
 
@@ -67,11 +66,15 @@ pub fn init(level: Level, format: Format) {
 /// Settles where it goes. Before this it is stderr.
 pub fn send_to(sink: Sink) {
     if sink == Sink::Syslog {
-        // Connected at once: later we may be where its socket is out of sight.
-        let flags = LogFlags::LOG_PID | LogFlags::LOG_NDELAY;
-        let _lost = openlog(Some(c"websockd"), flags, Facility::LOG_DAEMON);
+        reach_syslog();
     }
     SINK.store(u8::from(sink == Sink::Syslog), Ordering::Relaxed);
+}
+
+/// Opens the way to the system log if it is not open yet, for a later [`send_to`] where the log's socket
+/// may be out of sight.
+pub(crate) fn reach_syslog() {
+    syslog::open();
 }
 
 /// Whether [`send_to`] has settled that it goes to syslog.
@@ -140,6 +143,15 @@ pub(crate) fn insecure(peer: &str, reason: &str) {
         .own_pid()
         .text("peer", peer)
         .text("reason", reason)
+        .write();
+}
+
+/// A session lacks a part of its sandbox, and why; the other parts hold.
+pub(crate) fn sandbox_lacks(part: &str, why: &str) {
+    line(Level::Debug, "sandbox")
+        .own_pid()
+        .text("lacks", part)
+        .text("why", why)
         .write();
 }
 

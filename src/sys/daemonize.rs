@@ -21,12 +21,17 @@ pub(crate) enum Detached {
 
 /// What the started process waits at. If it is dropped, the end of this process is what it learns.
 #[derive(Debug)]
-pub(crate) struct Lifeline(OwnedFd);
+pub(crate) struct Lifeline {
+    write: OwnedFd,
+    /// Where standard input, output and error will lead: out of sight from another root.
+    null: OwnedFd,
+}
 
 /// Forks. The child leads a session of its own and has no controlling terminal, but still writes on
 /// its standard error.
 pub(crate) fn detach() -> nix::Result<Detached> {
     let (read, write) = fd::pipe()?;
+    let null = fd::null()?;
     match fork()? {
         Fork::Parent(child) => {
             drop(write);
@@ -34,7 +39,7 @@ pub(crate) fn detach() -> nix::Result<Detached> {
         }
         Fork::Child => {
             setsid()?;
-            Ok(Detached::Child(Lifeline(write)))
+            Ok(Detached::Child(Lifeline { write, null }))
         }
     }
 }
@@ -54,8 +59,8 @@ impl Lifeline {
     /// error lead nowhere.
     pub(crate) fn cut(self) -> nix::Result<()> {
         for number in 0..=2 {
-            drop(fd::take_standard(number)?);
+            fd::replace_standard(number, &self.null)?;
         }
-        fd::write(&self.0, &[1]).map(drop)
+        fd::write(&self.write, &[1]).map(drop)
     }
 }

@@ -112,6 +112,12 @@ pub(crate) fn is_standard_socket(number: RawFd) -> bool {
     is_socket(&unsafe { BorrowedFd::borrow_raw(number) })
 }
 
+/// `/dev/null`, for reading and writing.
+pub(crate) fn null() -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
+    nix::fcntl::open("/dev/null", flags, nix::sys::stat::Mode::empty())
+}
+
 /// Takes a standard descriptor for our own, under a number above 2, and leaves `/dev/null` under the
 /// old one, so that nothing that prints or is started later can reach the client by it.
 pub(crate) fn take_standard(number: RawFd) -> nix::Result<OwnedFd> {
@@ -121,14 +127,14 @@ pub(crate) fn take_standard(number: RawFd) -> nix::Result<OwnedFd> {
     let number = fcntl(standard, FcntlArg::F_DUPFD_CLOEXEC(3))?;
     // SAFETY: fcntl has just made it.
     let taken = unsafe { OwnedFd::from_raw_fd(number) };
-    let null = nix::fcntl::open(
-        "/dev/null",
-        OFlag::O_RDWR | OFlag::O_CLOEXEC,
-        nix::sys::stat::Mode::empty(),
-    )?;
-    // SAFETY: both are open; dup2 replaces the standard one in one step.
-    Errno::result(unsafe { libc::dup2(null.as_raw_fd(), standard.as_raw_fd()) })?;
+    replace_standard(standard.as_raw_fd(), &null()?)?;
     Ok(taken)
+}
+
+/// Has a standard descriptor lead where `by` does.
+pub(crate) fn replace_standard(number: RawFd, by: &impl AsFd) -> nix::Result<()> {
+    // SAFETY: dup2 replaces what is open under the number, which nobody owns, in one step.
+    Errno::result(unsafe { libc::dup2(by.as_fd().as_raw_fd(), number) }).map(drop)
 }
 
 /// Locks a file against every other process that asks for it. The lock is the open file's: it goes on

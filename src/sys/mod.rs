@@ -7,11 +7,19 @@ pub(crate) mod daemonize;
 pub(crate) mod exec;
 pub(crate) mod fd;
 pub(crate) mod fork;
+pub(crate) mod limit;
 pub(crate) mod pages;
 pub(crate) mod patience;
+#[cfg(feature = "sandbox")]
+pub(crate) mod sandbox;
+#[cfg(not(feature = "sandbox"))]
+#[path = "without_sandbox.rs"]
+pub(crate) mod sandbox;
 pub(crate) mod signal;
+pub(crate) mod slot;
 pub(crate) mod socket;
 pub(crate) mod terminal;
+pub(crate) mod user;
 
 use std::fmt;
 

@@ -77,6 +77,14 @@ pub(crate) fn status(pid: i32, name: &str) -> u64 {
     number_after(&status, name)
 }
 
+/// A limit of `/proc/PID/limits` above which a process cannot go: a number or `unlimited`.
+pub(crate) fn limit(pid: i32, name: &str) -> String {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let values = limits.lines().find_map(|line| line.strip_prefix(name));
+    let hard = values.and_then(|values| values.split_whitespace().nth(1));
+    hard.unwrap().to_owned()
+}
+
 /// How many bytes a process has written to files, pipes and sockets.
 pub(crate) fn written(pid: i32) -> u64 {
     let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();

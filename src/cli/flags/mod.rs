@@ -12,6 +12,7 @@ mod clients;
 mod general;
 mod limits;
 mod listening;
+mod privileges;
 mod process;
 mod service;
 mod tls;
@@ -127,6 +128,7 @@ pub enum Section {
     Clients,
     Http,
     Limits,
+    Privileges,
     Process,
     Log,
     Other,
@@ -143,6 +145,7 @@ impl Section {
             Self::Clients => "Who may connect",
             Self::Http => "Plain HTTP",
             Self::Limits => "Limits",
+            Self::Privileges => "Privileges",
             Self::Process => "The process",
             Self::Log => "Log",
             Self::Other => "Other",
@@ -171,6 +174,7 @@ pub fn all() -> impl Iterator<Item = &'static Flag> {
         service::FLAGS,
         clients::FLAGS,
         limits::FLAGS,
+        privileges::FLAGS,
         process::FLAGS,
         general::FLAGS,
     ]

@@ -49,6 +49,8 @@ impl Check {
             stdout: null.as_fd(),
             stderr: stderr.as_fd(),
             reset,
+            limits: &[],
+            slot: None,
         });
         Ok(Self {
             pid: pid.map_err(|error| cannot(error.source.desc()))?,

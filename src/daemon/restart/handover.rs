@@ -25,6 +25,8 @@ use super::VARIABLE;
 pub(in crate::daemon) struct Handover {
     /// The sessions that run, our children before and after, and a line of words on each.
     pub(in crate::daemon) sessions: Vec<(Pid, String)>,
+    /// Where their services are noted: the numbers of their slots.
+    pub(in crate::daemon) noted: Vec<(Pid, usize)>,
     /// How many there were since the first start.
     pub(in crate::daemon) served: u64,
     /// How long ago that was.
@@ -33,6 +35,8 @@ pub(in crate::daemon) struct Handover {
     pub(in crate::daemon) to_syslog: bool,
     /// A locked pid file is passed on, too.
     pub(in crate::daemon) has_pid_file: bool,
+    /// The slots are passed on, behind it.
+    pub(in crate::daemon) has_slots: bool,
 }
 
 /// What our former self left: its sockets, its pid file, and what else there is to know.
@@ -40,6 +44,8 @@ pub(in crate::daemon) struct Handover {
 pub(in crate::daemon) struct Taken {
     pub(in crate::daemon) sockets: Vec<OwnedFd>,
     pub(in crate::daemon) pid_file: Option<OwnedFd>,
+    /// The file of the slots.
+    pub(in crate::daemon) slots: Option<OwnedFd>,
     pub(in crate::daemon) handover: Handover,
 }
 
@@ -85,10 +91,14 @@ pub(in crate::daemon) fn take() -> Result<Option<Taken>, Error> {
     file.read_to_string(&mut text)
         .map_err(|_| failed(Errno::EIO))?;
     let handover = Handover::parse(&text);
-    let pid_file = handover.has_pid_file.then(|| fd::take_passed(end + 1));
+    let mut behind = end..;
+    let mut next = || behind.next().map(|number| fd::take_passed(number + 1));
+    let pid_file = handover.has_pid_file.then(&mut next).flatten();
+    let slots = handover.has_slots.then(next).flatten();
     Ok(Some(Taken {
         sockets,
         pid_file: pid_file.transpose().map_err(failed)?,
+        slots: slots.transpose().map_err(failed)?,
         handover,
     }))
 }
@@ -100,11 +110,17 @@ impl Handover {
         for (pid, words) in &self.sessions {
             let _infallible = writeln!(text, "session {pid} {words}");
         }
+        for (pid, slot) in &self.noted {
+            let _infallible = writeln!(text, "slot {pid} {slot}");
+        }
         if self.to_syslog {
             text.push_str("to-syslog\n");
         }
         if self.has_pid_file {
             text.push_str("pid-file\n");
+        }
+        if self.has_slots {
+            text.push_str("slots\n");
         }
         text
     }
@@ -125,13 +141,20 @@ impl Handover {
                         .sessions
                         .extend(pid.map(|pid| (pid, words.to_owned())));
                 }
+                "slot" => handover.noted.extend(noted(rest)),
                 "to-syslog" => handover.to_syslog = true,
                 "pid-file" => handover.has_pid_file = true,
+                "slots" => handover.has_slots = true,
                 _ => {}
             }
         }
         handover
     }
+}
+
+fn noted(words: &str) -> Option<(Pid, usize)> {
+    let (pid, slot) = words.split_once(' ')?;
+    Some((Pid::from_raw(pid.parse().ok()?), slot.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -143,10 +166,12 @@ mod tests {
             sessions: [(7, "serve 10.0.0.1"), (4_194_304, "refuse")]
                 .map(|(pid, words)| (Pid::from_raw(pid), words.to_owned()))
                 .into(),
+            noted: vec![(Pid::from_raw(7), 3)],
             served: 12,
             lasted: Duration::from_millis(1234),
             to_syslog: true,
             has_pid_file: true,
+            has_slots: true,
         }
     }
 

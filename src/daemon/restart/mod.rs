@@ -126,7 +126,8 @@ impl Restart {
         matches!(self.stage, Stage::Due)
     }
 
-    /// Becomes the new program. All signals are to be held.
+    /// Becomes the new program. All signals are to be held. `files` are those that the handover speaks
+    /// of, in its order.
     ///
     /// # Errors
     ///
@@ -135,14 +136,14 @@ impl Restart {
         &mut self,
         sockets: &[BorrowedFd<'_>],
         handover: &Handover,
-        pid_file: Option<BorrowedFd<'_>>,
+        files: &[BorrowedFd<'_>],
     ) -> Result<Infallible, String> {
         self.stage = Stage::Idle;
         let written = Written::new(handover)
             .map_err(|errno| format!("cannot hand the sessions over: {}", errno.desc()))?;
         let mut pass = sockets.to_vec();
         pass.push(written.as_fd());
-        pass.extend(pid_file);
+        pass.extend(files);
         self.image.execute(sockets.len(), &pass)
     }
 }

@@ -1,0 +1,193 @@
+//! The system calls a session may make, as a program for the kernel (seccomp(2), BPF).
+//!
+//! Written by hand, not by a crate: the kernel asks the program about every system call there is when
+//! it takes it over, and then translates it. A search tree over the numbers, in 60 instructions, costs
+//! a session 25 microseconds; one comparison after another costs 85, a tenth of a short connection.
+
+use nix::libc::{self, c_long, sock_filter};
+use nix::unistd::Pid;
+
+/// What is allowed of a system call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Rule {
+    Always,
+    /// kill(2): the service's process group alone.
+    OfGroup,
+    /// A signal to oneself, as abort(3) sends it.
+    OfSelf,
+    /// Memory, but none that can be executed.
+    NotExecutable,
+    /// fcntl(2) that asks whether a descriptor is open, as a debug build does.
+    AsksFlags,
+}
+
+/// What the relay uses, and the ways to end.
+const RULES: &[(c_long, Rule)] = &[
+    (libc::SYS_brk, Rule::Always),
+    (libc::SYS_clock_gettime, Rule::Always),
+    (libc::SYS_close, Rule::Always),
+    (libc::SYS_epoll_ctl, Rule::Always),
+    (libc::SYS_epoll_pwait, Rule::Always),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_epoll_wait, Rule::Always),
+    (libc::SYS_exit, Rule::Always),
+    (libc::SYS_exit_group, Rule::Always),
+    (libc::SYS_fcntl, Rule::AsksFlags),
+    (libc::SYS_getpid, Rule::Always),
+    (libc::SYS_getrandom, Rule::Always),
+    (libc::SYS_gettid, Rule::Always),
+    (libc::SYS_kill, Rule::OfGroup),
+    (libc::SYS_madvise, Rule::Always),
+    (libc::SYS_mmap, Rule::NotExecutable),
+    (libc::SYS_mprotect, Rule::NotExecutable),
+    (libc::SYS_mremap, Rule::Always),
+    (libc::SYS_munmap, Rule::Always),
+    (libc::SYS_read, Rule::Always),
+    (libc::SYS_rt_sigaction, Rule::Always),
+    (libc::SYS_rt_sigprocmask, Rule::Always),
+    (libc::SYS_rt_sigreturn, Rule::Always),
+    // To the system log, whose socket is there already; a stream takes it for write(2).
+    (libc::SYS_sendto, Rule::Always),
+    (libc::SYS_shutdown, Rule::Always),
+    (libc::SYS_sigaltstack, Rule::Always),
+    (libc::SYS_tgkill, Rule::OfSelf),
+    (libc::SYS_tkill, Rule::OfSelf),
+    (libc::SYS_wait4, Rule::Always),
+    (libc::SYS_write, Rule::Always),
+    (libc::SYS_writev, Rule::Always),
+];
+
+/// How the kernel names the processor in what it asks (`AUDIT_ARCH_…`).
+const ARCHITECTURE: u32 = if cfg!(target_arch = "x86_64") {
+    0xc000_003e
+} else if cfg!(target_arch = "aarch64") {
+    0xc000_00b7
+} else {
+    0xc000_00f3
+};
+
+// Where `seccomp_data` has what. Arguments have 64 bits each, of which the low ones come first.
+const NUMBER: u32 = 0;
+const PROCESSOR: u32 = 4;
+const ARGUMENTS: u32 = 16;
+const ARGUMENT_LEN: u32 = 8;
+
+/// So many numbers are compared one after another: a node of the tree costs as much.
+const MAX_LEAF_LEN: usize = 4;
+
+/// The program for the session with process id `own` whose service leads the process group `group`.
+pub(super) fn compile(own: Pid, group: Pid) -> Vec<sock_filter> {
+    let mut program = Backwards::default();
+    let allow = program.put(libc::BPF_RET, libc::SECCOMP_RET_ALLOW);
+    let kill = program.put(libc::BPF_RET, libc::SECCOMP_RET_KILL_PROCESS);
+    let mut argument = |number: u32, test: u32, value: u32, yes: usize, no: usize| {
+        program.jump(test, value, yes, no);
+        program.load(ARGUMENTS + number * ARGUMENT_LEN)
+    };
+    let of_group = argument(0, libc::BPF_JEQ, word(-group.as_raw()), allow, kill);
+    let of_self = argument(0, libc::BPF_JEQ, word(own.as_raw()), allow, kill);
+    let not_executable = argument(2, libc::BPF_JSET, word(libc::PROT_EXEC), kill, allow);
+    let asks_flags = argument(1, libc::BPF_JEQ, word(libc::F_GETFD), allow, kill);
+    let mut places: Vec<_> = RULES
+        .iter()
+        .filter_map(|(number, rule)| {
+            let place = match rule {
+                Rule::Always => allow,
+                Rule::OfGroup => of_group,
+                Rule::OfSelf => of_self,
+                Rule::NotExecutable => not_executable,
+                Rule::AsksFlags => asks_flags,
+            };
+            Some((u32::try_from(*number).ok()?, place))
+        })
+        .collect();
+    places.sort_unstable();
+    program.search(&places, kill);
+    let by_number = program.load(NUMBER);
+    program.jump(libc::BPF_JEQ, ARCHITECTURE, by_number, kill);
+    program.load(PROCESSOR);
+    program.finish()
+}
+
+/// An argument of a system call, as the kernel shows its low half.
+fn word(value: libc::c_int) -> u32 {
+    u32::from_ne_bytes(value.to_ne_bytes())
+}
+
+/// A program under way, its last instruction first: all jumps lead forward, so that a jump's target is
+/// there when the jump is put before it. A place is the number of instructions behind it.
+#[derive(Debug, Default)]
+struct Backwards {
+    code: Vec<sock_filter>,
+}
+
+impl Backwards {
+    fn put(&mut self, code: u32, value: u32) -> usize {
+        self.push(code, value, 0, 0)
+    }
+
+    fn load(&mut self, offset: u32) -> usize {
+        self.put(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset)
+    }
+
+    fn jump(&mut self, test: u32, value: u32, yes: usize, no: usize) -> usize {
+        let way = |to: usize| u8::try_from(self.code.len() - to - 1).unwrap_or(u8::MAX);
+        let (yes, no) = (way(yes), way(no));
+        self.push(libc::BPF_JMP | libc::BPF_K | test, value, yes, no)
+    }
+
+    /// Goes to the place of the number that is loaded, else to `otherwise`. `places` are in order.
+    fn search(&mut self, places: &[(u32, usize)], otherwise: usize) -> usize {
+        if places.len() <= MAX_LEAF_LEN {
+            return places
+                .iter()
+                .rev()
+                .fold(otherwise, |next, (number, place)| {
+                    self.jump(libc::BPF_JEQ, *number, *place, next)
+                });
+        }
+        let (low, high) = places.split_at(places.len() / 2);
+        let pivot = high.first().map_or(0, |(number, _)| *number);
+        let high = self.search(high, otherwise);
+        let low = self.search(low, otherwise);
+        self.jump(libc::BPF_JGE, pivot, high, low)
+    }
+
+    fn push(&mut self, code: u32, k: u32, jt: u8, jf: u8) -> usize {
+        let code = u16::try_from(code).unwrap_or(u16::MAX);
+        self.code.push(sock_filter { code, jt, jf, k });
+        self.code.len() - 1
+    }
+
+    fn finish(mut self) -> Vec<sock_filter> {
+        self.code.reverse();
+        self.code
+    }
+}
+
+/// A program that answers some system calls with an error and allows the others.
+#[cfg(test)]
+pub(super) fn without(calls: &[c_long], errno: libc::c_int) -> Vec<sock_filter> {
+    let mut program = Backwards::default();
+    let allow = program.put(libc::BPF_RET, libc::SECCOMP_RET_ALLOW);
+    let error = libc::SECCOMP_RET_ERRNO | word(errno);
+    let fail = program.put(libc::BPF_RET, error);
+    let places: Vec<_> = calls
+        .iter()
+        .filter_map(|number| Some((u32::try_from(*number).ok()?, fail)))
+        .collect();
+    program.search(&places, allow);
+    program.load(NUMBER);
+    program.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_jump_is_short_enough_for_its_eight_bits() {
+        let program = compile(Pid::from_raw(4711), Pid::from_raw(4712));
+        assert!(program.len() < 80, "{}", program.len());
+    }
+}
