@@ -21,6 +21,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use support::http::Request;
 use support::peer::{End, Peer};
 use support::process::{memory, wait_gone};
@@ -555,6 +557,39 @@ fn the_certificate_is_chosen_by_the_host() {
             "{options}: {told}"
         );
     }
+}
+
+#[test]
+fn a_hang_up_brings_a_new_certificate_and_a_bad_one_is_left_where_it_is() {
+    let Some((pki, server)) = cat(&[]) else {
+        return;
+    };
+    let mut old = open(&pki, &server, "");
+    let shown = || {
+        let told = pki.tell(server.port(), "", &page(&server));
+        let subject = told.lines().find_map(|line| line.strip_prefix("subject="));
+        subject.unwrap().to_owned()
+    };
+    assert_eq!(shown(), "CN = server");
+    let chain = pki.file("server.pem");
+    let good = std::fs::read(&chain).unwrap();
+    std::fs::write(&chain, "").unwrap();
+    server.signal(Signal::SIGHUP);
+    let what = server.log().event("error").get("what").to_owned();
+    assert!(what.contains("--tls-cert"), "{what}");
+    assert_eq!(shown(), "CN = server");
+
+    std::fs::write(&chain, good).unwrap();
+    pki.request("server", "-new -key server.key", "/CN=renewed");
+    pki.sign("server", "ca", "DNS:localhost", "");
+    server.signal(Signal::SIGHUP);
+    server.log().event("restart");
+    wait_for("the new certificate", || {
+        (shown() == "CN = renewed").then_some(())
+    });
+    old.send_text("still here");
+    old.expect_text("still here");
+    old.close();
 }
 
 #[test]
