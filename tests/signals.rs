@@ -306,6 +306,10 @@ fn sigusr1_logs_every_session_and_the_totals() {
     busy.expect_text("four");
     let idle = server.open("/");
     server.open("/").close();
+    server.log().event("close");
+    wait_for("the third to be gone", || {
+        (Process::children(server.pid()).len() == 2).then_some(())
+    });
     let mut asking = server.connect();
     asking.send(b"GET / HTTP/1.1\r\n");
     wait_for("three sessions", || {
