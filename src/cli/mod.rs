@@ -41,7 +41,7 @@ pub enum Outcome {
         /// What a line of the log looks like.
         format: Format,
     },
-    /// To look whether that can be served, and leave.
+    /// To leave, since this could be served: what is wrong with it would have been found.
     Check(Box<Config>),
     /// To print this on stdout and leave: help, version, license.
     Print(String),

@@ -62,15 +62,6 @@ const SIGNALS: [Signal; 6] = [
     Signal::SIGUSR1,
 ];
 
-/// Looks whether `config` could be served, without binding or changing anything; returns the exit
-/// status, as [`run`] does.
-///
-/// What the configuration is made of was looked up when it was read; here belongs what else is read at
-/// start.
-pub fn check(_config: &Config) -> u8 {
-    0
-}
-
 /// Serves until told to stop; returns the exit status: 0, or 111 if the system refused something at
 /// start, which has been logged.
 ///

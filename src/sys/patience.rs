@@ -40,6 +40,9 @@ impl<'s> Patience<'s> {
         if timeout.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
+        if self.signals.has_kept() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         let mut fds = [
             PollFd::new(fd.as_fd(), wanted),
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
@@ -54,5 +57,52 @@ impl<'s> Patience<'s> {
         }
         // Perhaps nothing but an answered question: then the caller finds nothing and waits again.
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::os::fd::OwnedFd;
+    use std::rc::Rc;
+
+    use nix::sys::signal::{Signal, raise};
+
+    use super::*;
+    use crate::sys::fd;
+
+    /// Signals of this test's thread alone, how often it was asked, and a descriptor that is never
+    /// ready.
+    fn waiting() -> (Signals, Rc<Cell<u32>>, (OwnedFd, OwnedFd)) {
+        let mut signals = Signals::handle(&[Signal::SIGTERM, Signal::SIGUSR1]).unwrap();
+        let asked = Rc::new(Cell::new(0));
+        let count = Rc::clone(&asked);
+        signals.answer_by(move || count.set(count.get() + 1));
+        (signals, asked, fd::pipe().unwrap())
+    }
+
+    #[test]
+    fn a_signal_ends_every_wait_until_it_is_taken() {
+        let (signals, _, (never, _writer)) = waiting();
+        let patience = Patience::until(Instant::now() + Duration::from_secs(60), &signals);
+        raise(Signal::SIGTERM).unwrap();
+        for _ in 0..3 {
+            let error = patience.wait(&never, PollFlags::POLLIN).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+        }
+        assert_eq!(signals.take(), [Signal::SIGTERM]);
+        assert_eq!(signals.take(), []);
+    }
+
+    #[test]
+    fn a_question_is_answered_and_ends_none() {
+        let (signals, asked, (never, _writer)) = waiting();
+        let patience = Patience::until(Instant::now() + Duration::from_secs(60), &signals);
+        for count in 1..=2 {
+            raise(Signal::SIGUSR1).unwrap();
+            patience.wait(&never, PollFlags::POLLIN).unwrap();
+            assert_eq!(asked.get(), count);
+        }
+        assert_eq!(signals.take(), []);
     }
 }

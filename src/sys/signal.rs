@@ -107,6 +107,12 @@ impl Signals {
         has_others
     }
 
+    /// Whether something was kept that [`Signals::take`] will return, though the descriptor does not
+    /// show it.
+    pub(crate) fn has_kept(&self) -> bool {
+        !self.kept.borrow().is_empty()
+    }
+
     /// What a program that is started must have set back to its default.
     pub(crate) fn ignored(&self) -> &[Signal] {
         &self.ignored
