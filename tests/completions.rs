@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use websockd::cli::flags::{self, Flag, Means, Takes};
+use websockd::cli::flags::{Flag, Means, SERVE, Takes};
 
 const NOTE: &str = "made from the option table by: UPDATE=1 cargo test --test completions";
 
@@ -51,7 +51,8 @@ fn shorthands(flag: &Flag) -> impl Iterator<Item = (&'static str, &'static str)>
 
 /// The names, websocketd's among them, behind which a value stands.
 fn names_with_values() -> Vec<String> {
-    flags::all()
+    SERVE
+        .all()
         .filter(|flag| flag.takes != Takes::Nothing)
         .flat_map(|flag| {
             let aliases = flag.aliases.iter().filter_map(|alias| match alias.means {
@@ -83,7 +84,7 @@ const BASH_TAIL: &str = r#"        --) ((i++)); break ;;
 fn bash() -> String {
     let mut all = Vec::new();
     let mut cases = String::new();
-    for flag in flags::all() {
+    for flag in SERVE.all() {
         all.extend(names(flag));
         all.extend(shorthands(flag).map(|(name, _)| name.to_owned()));
         let values = match flag.takes {
@@ -185,7 +186,7 @@ fn zsh() -> String {
             .replace(']', r"\]")
     };
     let mut specs = String::new();
-    for flag in flags::all() {
+    for flag in SERVE.all() {
         let value = match flag.takes {
             Takes::Nothing => String::new(),
             Takes::Value(name) => format!(":{name}: "),
@@ -235,7 +236,7 @@ fn fish() -> String {
          complete -c websockd -x -a '(__fish_complete_subcommand -- {})'\n",
         names_with_values().join(" ")
     );
-    for flag in flags::all() {
+    for flag in SERVE.all() {
         let short = flag.short.map(|short| format!(" -s {short}"));
         let value = match flag.takes {
             Takes::Nothing => String::new(),

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use websockd::cli::flags::{self, Flag, Means, Takes};
+use websockd::cli::flags::{Flag, Means, SERVE, Takes};
 use websockd::cli::help;
 use websockd::daemon::environment::NAMES;
 
@@ -112,14 +112,14 @@ fn names(flag: &Flag) -> Vec<String> {
 
 #[test]
 fn the_manual_has_every_option_in_the_tables_order() {
-    let table: Vec<_> = flags::all().map(names).collect();
+    let table: Vec<_> = SERVE.all().map(names).collect();
     let manual: Vec<_> = paragraphs().into_iter().map(|entry| entry.names).collect();
     assert_eq!(manual, table);
 }
 
 #[test]
 fn the_manual_has_the_tables_value_names_defaults_and_headings() {
-    for (flag, entry) in flags::all().zip(paragraphs()) {
+    for (flag, entry) in SERVE.all().zip(paragraphs()) {
         assert_eq!(entry.value.as_deref(), flag.takes.name(), "--{}", flag.long);
         assert_eq!(entry.heading, flag.section.heading(), "--{}", flag.long);
         match flag.default.printed() {
@@ -133,7 +133,7 @@ fn the_manual_has_the_tables_value_names_defaults_and_headings() {
 
 #[test]
 fn the_manual_names_every_choice_and_every_alias() {
-    for (flag, entry) in flags::all().zip(paragraphs()) {
+    for (flag, entry) in SERVE.all().zip(paragraphs()) {
         let has = |macro_line: &str| {
             entry.body.iter().any(|line| {
                 let rest = line.strip_prefix(macro_line);
@@ -161,7 +161,7 @@ fn the_manual_speaks_of_no_option_that_is_not_there() {
         for pair in words.windows(2) {
             if ["Fl", ".Fl"].contains(&pair[0]) && pair[1] != "-" {
                 let name = format!("-{}", pair[1]);
-                assert!(flags::find(&name).is_some(), "{name}: {line}");
+                assert!(SERVE.find(&name).is_some(), "{name}: {line}");
             }
         }
     }
@@ -179,7 +179,7 @@ fn block(readme: &str, mark: &str) -> (usize, usize) {
 
 #[test]
 fn the_readme_has_the_help() {
-    let help = format!("```text\n{}```\n", help::help());
+    let help = format!("```text\n{}```\n", help::help(&SERVE));
     let readme = read("README.md");
     let (start, end) = block(&readme, "help");
     if std::env::var_os("UPDATE").is_some() {

@@ -9,7 +9,7 @@ use websockd::{daemon, log};
 /// Runs the command line and turns its outcome into an exit code.
 fn main() -> ExitCode {
     let status = match cli::parse(env::args_os().skip(1)) {
-        Ok(Outcome::Print(text)) => cli::print(&text),
+        Ok(Outcome::Print(text)) => cli::print("websockd", &text),
         Ok(Outcome::Serve {
             config,
             level,

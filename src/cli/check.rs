@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf, absolute};
 use nix::errno::Errno;
 
 use super::root::Root;
+use super::said::Spoken as _;
 use super::value::{quoted, reason};
 use super::{Failure, Options, encryption, program};
 use crate::daemon::{Config, Identity, Source};
@@ -47,7 +48,7 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         tls,
         redirect_port: options.redirect_port,
         chdir,
-        program: program::find(options.command, &root)?,
+        program: program::find(options.words.command, &root)?,
         record: options.record,
         invalid_utf8: options.invalid_utf8,
         stderr: options.stderr,

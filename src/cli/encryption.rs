@@ -57,10 +57,7 @@ fn load_files(options: &Options) -> Result<Acceptor, Failure> {
         if let Reason::Mismatch(_) = unusable.reason {
             return Failure::usage(message);
         }
-        Failure {
-            status: 111,
-            message,
-        }
+        Failure::of_status(111, message)
     })
 }
 

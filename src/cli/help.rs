@@ -1,37 +1,27 @@
 //! What `--help`, `--version` and `--license` print.
 
-use super::flags::{self, Flag};
+use super::flags::{Flag, Table};
 
 /// Where the right column begins.
 const COLUMN: usize = 29;
 
-const INTRODUCTION: &str = "\
-Usage: websockd [OPTION]... [--] PROGRAM [ARG]...
-Starts PROGRAM for each WebSocket client: messages are records on its standard
-input, records on its standard output are messages.
-";
-
-const CLOSING: &str = "
-D reads 500ms, 10s, 2m; SIZE reads 4096, 64K, 16M. Example: websockd -p 8080 cat
-";
-
 /// The help: every option of the table on one line, at most 80 columns.
-pub fn help() -> String {
-    let mut text = INTRODUCTION.to_owned();
+pub fn help<O>(table: &Table<O>) -> String {
+    let mut text = table.introduction.to_owned();
     let mut section = None;
-    for flag in flags::all() {
+    for flag in table.all() {
         if section != Some(flag.section) {
             section = Some(flag.section);
             text += &format!("\n{}:\n", flag.section.heading());
         }
         text += &line(flag);
     }
-    text + CLOSING
+    text + table.closing
 }
 
-/// `websockd` and its version.
-pub fn version() -> String {
-    format!("websockd {}\n", env!("CARGO_PKG_VERSION"))
+/// The program's name and version.
+pub fn version<O>(table: &Table<O>) -> String {
+    format!("{} {}\n", table.program, env!("CARGO_PKG_VERSION"))
 }
 
 /// The license, its SPDX expression first.
@@ -43,7 +33,7 @@ pub fn license() -> String {
     )
 }
 
-fn line(flag: &Flag) -> String {
+fn line<O>(flag: &Flag<O>) -> String {
     let mut text = match flag.short {
         Some(short) => format!("  -{short}, --{}", flag.long),
         None => format!("      --{}", flag.long),

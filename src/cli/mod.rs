@@ -1,6 +1,6 @@
 //! The command line: from arguments to a checked [`Config`], or to a sentence that says what is wrong.
 //!
-//! Floor 3. [`flags`] is the table in which every option stands once; parser, help, completions and
+//! Floor 3. [`flags`] is the tables in which every option stands once; parser, help, completions and
 //! the checks on manual and README read it. Two stages: *parse* splits and reads values into
 //! [`Options`], *check* judges them together and looks at the file system.
 
@@ -13,6 +13,7 @@ mod options;
 mod parse;
 mod program;
 mod root;
+mod said;
 mod say;
 mod value;
 
@@ -21,10 +22,13 @@ mod tests;
 
 pub use fuzz::fuzz_flags;
 pub use options::Options;
+pub use said::{Spoken, Words};
 pub use say::{print, report};
 
 use std::ffi::OsString;
 use std::fmt;
+
+use flags::SERVE;
 
 use crate::daemon::Config;
 use crate::log::{Format, Level};
@@ -54,6 +58,8 @@ pub enum Outcome {
 pub struct Failure {
     /// 100: wrong usage; 111: the system refused; 126: PROGRAM cannot be run; 127: it was not found.
     pub status: u8,
+    /// Who says it.
+    program: &'static str,
     /// The sentence: lower case, no full stop.
     message: String,
 }
@@ -61,22 +67,39 @@ pub struct Failure {
 impl Failure {
     /// Wrong usage. The `message` names option and value and says what would be right.
     fn usage(message: impl fmt::Display) -> Self {
+        Self::of_status(100, message)
+    }
+
+    /// Anything else, with its exit status.
+    fn of_status(status: u8, message: impl fmt::Display) -> Self {
         Self {
-            status: 100,
-            message: format!("{message}; see websockd --help"),
+            status,
+            program: "",
+            message: message.to_string(),
         }
+    }
+
+    /// Said by the program of that name.
+    fn said_by(self, program: &'static str) -> Self {
+        Self { program, ..self }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "websockd: {}", self.message)
+        let Self {
+            program, message, ..
+        } = self;
+        match self.status {
+            100 => write!(f, "{program}: {message}; see {program} --help"),
+            _ => write!(f, "{program}: {message}"),
+        }
     }
 }
 
 impl std::error::Error for Failure {}
 
-/// Reads a command line, without the program's own name.
+/// Reads a command line of `websockd`, without the program's own name.
 ///
 /// Looks up PROGRAM and directories in the file system, and loads certificates and keys; changes
 /// nothing.
@@ -88,8 +111,15 @@ pub fn parse<I>(args: I) -> Result<Outcome, Failure>
 where
     I: IntoIterator<Item = OsString>,
 {
-    let options = parse::read(args)?;
-    if let Some(text) = options.text {
+    serve(args).map_err(|failure| failure.said_by(SERVE.program))
+}
+
+fn serve<I>(args: I) -> Result<Outcome, Failure>
+where
+    I: IntoIterator<Item = OsString>,
+{
+    let options = parse::read(&SERVE, args)?;
+    if let Some(text) = options.words.text {
         return Ok(Outcome::Print(text()));
     }
     let (level, format) = (options.log_level, options.log_format);

@@ -1,37 +1,45 @@
-//! The first stage: arguments to [`Options`]. lexopt splits, the table knows.
+//! The first stage: arguments to the options of a program. lexopt splits, the table knows.
 
 use std::ffi::{OsStr, OsString};
 
 use lexopt::{Arg, Parser};
 
-use super::flags::{self, Flag, Means};
+use super::Failure;
+use super::flags::{Flag, Means, Table, Takes};
+use super::said::{self, Spoken};
 use super::value;
-use super::{Failure, Options};
 
-/// Reads options up to PROGRAM, `--` or one that asks for a text; what follows PROGRAM is its own.
-pub(super) fn read<I>(args: I) -> Result<Options, Failure>
+/// Reads options up to PROGRAM or one that asks for a text; what follows PROGRAM is its own.
+pub(super) fn read<O, I>(table: &Table<O>, args: I) -> Result<O, Failure>
 where
+    O: Spoken,
     I: IntoIterator<Item = OsString>,
 {
-    let mut options = Options::new()?;
+    let mut options = said::nothing(table)?;
     let mut parser = Parser::from_args(args);
-    while options.text.is_none() {
-        refuse_single_dash(&mut parser)?;
+    while options.words().text.is_none() {
+        refuse_single_dash(table, &mut parser)?;
         let spelled = match parser.next().map_err(|error| wrong_form(&error))? {
             None => break,
             Some(Arg::Short(letter)) => format!("-{letter}"),
             Some(Arg::Long(name)) => format!("--{name}"),
+            Some(Arg::Value(word)) if options.words().operands.len() < table.operands => {
+                options.words_mut().operands.push(word);
+                continue;
+            }
             Some(Arg::Value(program)) => {
-                options.command.push(program);
-                let rest = parser.raw_args().map_err(|error| wrong_form(&error))?;
-                options.command.extend(rest);
+                let command = &mut options.words_mut().command;
+                command.push(program);
+                command.extend(parser.raw_args().map_err(|error| wrong_form(&error))?);
                 break;
             }
         };
-        let (flag, means) = flags::find(&spelled).ok_or_else(|| unknown(&spelled))?;
-        let typed = typed_value(&mut parser, flag, means, &spelled)?;
+        let (flag, means) = table
+            .find(&spelled)
+            .ok_or_else(|| unknown(table, &spelled))?;
+        let typed = typed_value(&mut parser, flag.takes, means, &spelled)?;
         let value = in_own_terms(flag, means, typed.as_deref(), &spelled)?;
-        options.say(flag, &spelled, value, typed.as_deref())?;
+        said::say(&mut options, flag, &spelled, value, typed.as_deref())?;
     }
     Ok(options)
 }
@@ -39,11 +47,11 @@ where
 /// The value that goes with an option: behind a boolean only `--name=value` is one.
 fn typed_value(
     parser: &mut Parser,
-    flag: &Flag,
+    takes: Takes,
     means: Means,
     spelled: &str,
 ) -> Result<Option<OsString>, Failure> {
-    let name = match (means, flag.takes.name()) {
+    let name = match (means, takes.name()) {
         (Means::Fixed { .. }, _) | (_, None) => {
             let is_long = spelled.starts_with("--");
             return Ok(is_long.then(|| parser.optional_value()).flatten());
@@ -59,8 +67,8 @@ fn typed_value(
 }
 
 /// What was typed, as the table's `set` wants it.
-fn in_own_terms(
-    flag: &Flag,
+fn in_own_terms<O>(
+    flag: &Flag<O>,
     means: Means,
     typed: Option<&OsStr>,
     spelled: &str,
@@ -84,7 +92,7 @@ fn in_own_terms(
 }
 
 /// `-port 80` would be read as `-p ort`, and its message would puzzle who is used to one dash.
-fn refuse_single_dash(parser: &mut Parser) -> Result<(), Failure> {
+fn refuse_single_dash<O>(table: &Table<O>, parser: &mut Parser) -> Result<(), Failure> {
     let next = parser.try_raw_args();
     let next = next.and_then(|args| Some(args.peek()?.to_string_lossy().into_owned()));
     let name = next.as_deref().and_then(|arg| arg.split('=').next());
@@ -92,7 +100,7 @@ fn refuse_single_dash(parser: &mut Parser) -> Result<(), Failure> {
         return Ok(());
     };
     let long = format!("-{name}");
-    if flags::find(&long).is_some() {
+    if table.find(&long).is_some() {
         return Err(Failure::usage(format_args!(
             "{name}: long options have two dashes: {long}"
         )));
@@ -100,9 +108,9 @@ fn refuse_single_dash(parser: &mut Parser) -> Result<(), Failure> {
     Ok(())
 }
 
-fn unknown(spelled: &str) -> Failure {
+fn unknown<O>(table: &Table<O>, spelled: &str) -> Failure {
     let spelled_safely = value::quoted(OsStr::new(spelled));
-    match nearest(spelled) {
+    match nearest(table, spelled) {
         Some(name) => Failure::usage(format_args!(
             "unknown option {spelled_safely} (did you mean {name}?)"
         )),
@@ -121,11 +129,12 @@ fn wrong_form(error: &lexopt::Error) -> Failure {
 }
 
 /// The long name that was most likely meant: one that begins so, or differs by a letter in four.
-fn nearest(spelled: &str) -> Option<String> {
+fn nearest<O>(table: &Table<O>, spelled: &str) -> Option<String> {
     if spelled.len() < 4 {
         return None;
     }
-    flags::names()
+    table
+        .names()
         .filter(|name| name.starts_with("--"))
         .map(|name| {
             let distance = if name.starts_with(spelled) {

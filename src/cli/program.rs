@@ -95,5 +95,5 @@ fn failure(name: &OsStr, path: &OsStr, miss: &Miss) -> Failure {
             format!("program {shown}: cannot be run: {}", reason(error)),
         ),
     };
-    Failure { status, message }
+    Failure::of_status(status, message)
 }

@@ -8,18 +8,18 @@ use nix::syslog::{Facility, Priority, Severity, syslog};
 use super::Failure;
 use super::value::reason;
 
-/// Writes a text on stdout and returns the exit status: 0, also if the reader left early (`| head`);
+/// Writes a text that `program` was asked for on stdout and returns the exit status: 0, also if the reader left early (`| head`);
 /// 111 if it could not be written.
-pub fn print(text: &str) -> u8 {
+pub fn print(program: &'static str, text: &str) -> u8 {
     let mut stdout = io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => report(&Failure {
-            status: 111,
-            message: format!("cannot write on standard output: {}", reason(&error)),
-        }),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let message = format!("cannot write on standard output: {}", reason(&error));
+            report(&Failure::of_status(111, message).said_by(program))
+        }
         _ => 0,
     }
 }

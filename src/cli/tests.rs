@@ -10,7 +10,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::{collection, sample};
 
-use super::flags::{self, Preset, Takes};
+use super::flags::{Preset, Takes};
 use super::*;
 use crate::daemon::{InvalidUtf8, ServiceStderr, Source};
 use crate::handshake::server::{Hosts, Origins};
@@ -37,17 +37,17 @@ fn refused(line: &str) -> String {
 
 #[test]
 fn no_name_is_given_twice() {
-    let names: Vec<_> = flags::names().collect();
+    let names: Vec<_> = SERVE.names().collect();
     let different: HashSet<_> = names.iter().collect();
     assert_eq!(names.len(), different.len());
     for name in &names {
-        assert!(flags::find(name).is_some(), "{name}");
+        assert!(SERVE.find(name).is_some(), "{name}");
     }
 }
 
 #[test]
 fn names_are_lower_case_words_with_hyphens() {
-    for name in flags::names().filter(|name| name.starts_with("--")) {
+    for name in SERVE.names().filter(|name| name.starts_with("--")) {
         let word = &name[2..];
         let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
         assert!(word.len() > 1 && word.bytes().all(is_plain), "{name}");
@@ -57,7 +57,7 @@ fn names_are_lower_case_words_with_hyphens() {
 
 #[test]
 fn every_entry_is_ascii_and_says_what_it_does() {
-    for flag in flags::all() {
+    for flag in SERVE.all() {
         let default = flag.default.printed().unwrap_or_default();
         assert!(!flag.help.is_empty(), "--{}", flag.long);
         assert!(!flag.help.ends_with('.'), "--{}", flag.long);
@@ -74,12 +74,12 @@ fn every_entry_is_ascii_and_says_what_it_does() {
 
 #[test]
 fn sections_come_in_their_order() {
-    assert!(flags::all().is_sorted_by_key(|flag| flag.section));
+    assert!(SERVE.all().is_sorted_by_key(|flag| flag.section));
 }
 
 #[test]
 fn every_default_is_a_value_of_its_option() {
-    for flag in flags::all() {
+    for flag in SERVE.all() {
         match (flag.default, flag.takes) {
             (Preset::Value(value), Takes::OneOf(_, choices)) => assert!(choices.contains(&value)),
             (Preset::Value(value), _) => {
@@ -93,7 +93,7 @@ fn every_default_is_a_value_of_its_option() {
 
 #[test]
 fn the_printed_default_addresses_are_the_real_ones() {
-    let (address, _) = flags::find("--address").expect("--address");
+    let (address, _) = SERVE.find("--address").expect("--address");
     let Source::Listen { addresses, .. } = config("-p 1 sh").source else {
         panic!("not listening");
     };
@@ -102,7 +102,7 @@ fn the_printed_default_addresses_are_the_real_ones() {
 
 #[test]
 fn every_choice_of_an_option_is_accepted_and_means_something_else() {
-    for flag in flags::all() {
+    for flag in SERVE.all() {
         let Takes::OneOf(_, choices) = flag.takes else {
             continue;
         };
@@ -119,7 +119,7 @@ fn every_choice_of_an_option_is_accepted_and_means_something_else() {
 
 #[test]
 fn help_fits_eighty_columns() {
-    for line in help::help().lines() {
+    for line in help::help(&SERVE).lines() {
         assert!(line.len() <= 80, "{line}");
     }
 }
@@ -567,7 +567,7 @@ fn the_console_is_refused_where_it_was_not_built_in() {
 
 /// A word as it may stand on a command line: mostly what has a meaning, sometimes any bytes.
 fn word() -> impl Strategy<Value = OsString> {
-    let names: Vec<_> = flags::names().collect();
+    let names: Vec<_> = SERVE.names().collect();
     let values = [
         "0",
         "1s",

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use super::{Alias, FLAG, Flag, Means, Preset, Section, Takes, store};
+use super::{Alias, FLAG, Flag, Means, Preset, SERVE, Section, Takes, store};
 use crate::cli::Options;
 use crate::cli::help;
 use crate::cli::value;
@@ -62,14 +62,14 @@ pub(super) const FLAGS: &[Flag] = &[
         long: "help",
         short: Some('h'),
         help: "print this and leave",
-        set: |options, value| ask_for(options, value, help::help),
+        set: |options, value| ask_for(options, value, || help::help(&SERVE)),
         ..FLAG
     },
     Flag {
         long: "version",
         short: Some('V'),
         help: "print the version and leave",
-        set: |options, value| ask_for(options, value, help::version),
+        set: |options, value| ask_for(options, value, || help::version(&SERVE)),
         ..FLAG
     },
     Flag {
@@ -81,7 +81,7 @@ pub(super) const FLAGS: &[Flag] = &[
 ];
 
 fn ask_for(options: &mut Options, value: &OsStr, text: fn() -> String) -> Result<(), String> {
-    options.text = value::boolean(value)?.then_some(text);
+    options.words.text = value::boolean(value)?.then_some(text);
     Ok(())
 }
 

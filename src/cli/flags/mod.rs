@@ -1,8 +1,8 @@
-//! The table: every option once. What is not here does not exist; what is here is in the help, the
-//! manual, the README and the completions, by test.
+//! The tables, one for each program: every option once. What is not here does not exist; what is here
+//! is in the help, the manual, the README and the completions, by test.
 //!
-//! To add an option: one entry in the file of its section, one field in [`Options`], its paragraph in
-//! the manual.
+//! To add an option: one entry in the file of its section, one field in the program's options, its
+//! paragraph in the manual.
 
 use std::ffi::OsStr;
 
@@ -15,11 +15,14 @@ mod listening;
 mod privileges;
 mod process;
 mod service;
+mod table;
 mod tls;
 
-/// One option.
+pub use table::Table;
+
+/// One option of a program whose options are an `O`.
 #[derive(Debug)]
-pub struct Flag {
+pub struct Flag<O = Options> {
     /// Its name, hyphenated words.
     pub long: &'static str,
     /// Its letter.
@@ -41,7 +44,7 @@ pub struct Flag {
     /// # Errors
     ///
     /// The value is none of the option's: the end of the sentence, saying what would be right.
-    pub set: fn(&mut Options, &OsStr) -> Result<(), String>,
+    pub set: fn(&mut O, &OsStr) -> Result<(), String>,
 }
 
 /// Another name of an option.
@@ -153,22 +156,19 @@ impl Section {
     }
 }
 
-/// Where the table says nothing.
-const FLAG: Flag = Flag {
-    long: "",
-    short: None,
-    aliases: &[],
-    takes: Takes::Nothing,
-    default: Preset::Nothing,
-    is_repeatable: false,
-    section: Section::Other,
-    help: "",
-    set: |_, _| Ok(()),
-};
-
-/// Every option, in the order of help and manual.
-pub fn all() -> impl Iterator<Item = &'static Flag> {
-    [
+/// The options of `websockd`.
+pub static SERVE: Table<Options> = Table {
+    program: "websockd",
+    introduction: "\
+Usage: websockd [OPTION]... [--] PROGRAM [ARG]...
+Starts PROGRAM for each WebSocket client: messages are records on its standard
+input, records on its standard output are messages.
+",
+    closing: "
+D reads 500ms, 10s, 2m; SIZE reads 4096, 64K, 16M. Example: websockd -p 8080 cat
+",
+    operands: 0,
+    sections: &[
         listening::FLAGS,
         tls::FLAGS,
         service::FLAGS,
@@ -177,37 +177,26 @@ pub fn all() -> impl Iterator<Item = &'static Flag> {
         privileges::FLAGS,
         process::FLAGS,
         general::FLAGS,
-    ]
-    .into_iter()
-    .flatten()
-}
+    ],
+};
 
-/// Finds an option by any of its names, dashes included.
-pub fn find(spelled: &str) -> Option<(&'static Flag, Means)> {
-    all().find_map(|flag| {
-        let alias = flag.aliases.iter().find(|alias| alias.name == spelled);
-        let means = if flag.is_spelled(spelled) {
-            Some(Means::Same)
-        } else {
-            alias.map(|alias| alias.means)
-        };
-        means.map(|means| (flag, means))
-    })
-}
+/// Where an entry of `websockd` says nothing.
+const FLAG: Flag = Flag::BLANK;
 
-/// All names there are, dashes included.
-pub fn names() -> impl Iterator<Item = String> {
-    all().flat_map(|flag| {
-        let short = flag.short.map(|short| format!("-{short}"));
-        let aliases = flag.aliases.iter().map(|alias| alias.name.to_owned());
-        short
-            .into_iter()
-            .chain([format!("--{}", flag.long)])
-            .chain(aliases)
-    })
-}
+impl<O> Flag<O> {
+    /// Where an entry says nothing.
+    const BLANK: Self = Self {
+        long: "",
+        short: None,
+        aliases: &[],
+        takes: Takes::Nothing,
+        default: Preset::Nothing,
+        is_repeatable: false,
+        section: Section::Other,
+        help: "",
+        set: |_, _| Ok(()),
+    };
 
-impl Flag {
     fn is_spelled(&self, spelled: &str) -> bool {
         match spelled.strip_prefix("--") {
             Some(long) => long == self.long,
