@@ -42,7 +42,7 @@ _websockd() {
     -p|--port|-a|--address|--redirect-port|--redirport|--tls-cert|--sslcert|--tls-key|--sslkey|--tls-client-ca|--sslca|--record|--invalid-utf8|--protocol|--stderr|--env|--pass-env|--passenv|--chdir|--grace|--closems|--origin|--host|--max-clients|--maxforks|--max-message|--maxframesize|--handshake-timeout|--idle-timeout|--write-timeout|--ping|--pingms|--user|--chroot|--limit|--pid-file|--log-level|--loglevel|--log-format) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '-p --port -a --address --redirect-port --inetd --tls --tls-cert --tls-key --tls-client-ca --record -0 -b --binary --invalid-utf8 --protocol --stderr --env --pass-env --chdir --grace --origin --same-origin --any-origin --host --console --max-clients --max-message --handshake-timeout --idle-timeout --write-timeout --ping --user --chroot --limit --no-sandbox --daemon --pid-file --log-level --log-format --syslog --check -h --help -V --version --license' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W '-p --port -a --address --redirect-port --inetd --tls --tls-cert --tls-key --tls-client-ca --record -0 -b --binary --invalid-utf8 --protocol --stderr --env --pass-env --reverse-lookup --chdir --grace --origin --same-origin --any-origin --host --console --max-clients --max-message --handshake-timeout --idle-timeout --write-timeout --ping --user --chroot --limit --no-sandbox --daemon --pid-file --log-level --log-format --syslog --check -h --help -V --version --license' -- "$cur")
     else
         mapfile -t COMPREPLY < <(compgen -c -- "$cur")
     fi

@@ -18,6 +18,7 @@ complete -c websockd -l protocol -x -d 'subprotocols spoken, the preferred one f
 complete -c websockd -l stderr -x -a 'log inherit null' -d 'its standard error: log, inherit or null'
 complete -c websockd -l env -x -d 'set a variable; repeatable'
 complete -c websockd -l pass-env -x -d 'inherited variables it keeps'
+complete -c websockd -l reverse-lookup -d 'tell it the client\'s name, by DNS'
 complete -c websockd -l chdir -x -a '(__fish_complete_directories)' -d 'run it in DIR'
 complete -c websockd -l grace -x -d 'from EOF to SIGTERM and on to SIGKILL'
 complete -c websockd -l origin -x -d 'from pages of these: [scheme://]host[:port]'

@@ -52,6 +52,7 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         record: options.record,
         invalid_utf8: options.invalid_utf8,
         stderr: options.stderr,
+        reverse_lookup: options.reverse_lookup,
         env: options.env,
         pass_env: options.pass_env,
         console: options.console,

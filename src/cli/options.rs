@@ -28,6 +28,7 @@ pub struct Options {
     pub invalid_utf8: InvalidUtf8,
     pub protocols: Vec<String>,
     pub stderr: ServiceStderr,
+    pub reverse_lookup: bool,
     pub env: Vec<(OsString, OsString)>,
     pub pass_env: Option<Vec<OsString>>,
     pub chdir: Option<PathBuf>,

@@ -29,6 +29,8 @@ pub struct Config {
     pub stderr: ServiceStderr,
     /// Who may connect, under which host names, with which subprotocols.
     pub policy: Policy,
+    /// Whether clients' names are looked up for the service.
+    pub reverse_lookup: bool,
     /// Variables added to the service's environment.
     pub env: Vec<(OsString, OsString)>,
     /// Names of the inherited variables the service keeps; `None`: all.

@@ -14,7 +14,7 @@ use super::peer::Peer;
 
 /// The variables every service finds, in the manual's order; beside them `HTTP_*` for the request's
 /// headers. What we inherited under these names is not passed on.
-pub const NAMES: [&str; 29] = [
+pub const NAMES: [&str; 30] = [
     "AUTH_TYPE",
     "CONTENT_LENGTH",
     "CONTENT_TYPE",
@@ -37,6 +37,7 @@ pub const NAMES: [&str; 29] = [
     "SERVER_SOFTWARE",
     "TCPLOCALIP",
     "TCPLOCALPORT",
+    "TCPREMOTEHOST",
     "TCPREMOTEIP",
     "TCPREMOTEPORT",
     "TLS_CLIENT_SHA256",
@@ -167,7 +168,7 @@ fn of_request(
         text("PROTO", peer.proto()),
         text("QUERY_STRING", request.query().unwrap_or_default()),
         text("REMOTE_ADDR", &remote),
-        text("REMOTE_HOST", &remote),
+        text("REMOTE_HOST", peer.name().unwrap_or(&remote)),
         text("REMOTE_IDENT", ""),
         text("REMOTE_PORT", &peer.remote_port()),
         text("REMOTE_USER", ""),
@@ -196,6 +197,7 @@ fn of_request(
             text("TCPREMOTEIP", &remote),
             text("TCPREMOTEPORT", &peer.remote_port()),
         ]);
+        all.extend(peer.name().map(|name| text("TCPREMOTEHOST", name)));
     }
     all
 }

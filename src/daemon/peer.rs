@@ -6,9 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 
 use crate::handshake::server::Place;
-use crate::sys::fd;
+use crate::sys::ask::ask;
+use crate::sys::patience::Patience;
+use crate::sys::{fd, name};
 #[cfg(feature = "tls")]
 use crate::transport::Security;
+
+/// More than any name has.
+const MAX_NAME_LEN: usize = 256;
 
 /// The two ends of a client's connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,6 +24,8 @@ pub(super) struct Peer {
     tls: Option<&'static str>,
     /// Subject and SHA-256 fingerprint of the certificate that the client has shown.
     certificate: Option<(String, String)>,
+    /// What the client's address is called, if somebody has looked.
+    name: Option<String>,
 }
 
 impl Peer {
@@ -29,6 +36,7 @@ impl Peer {
             local: fd::local_address(socket).ok().flatten(),
             tls: None,
             certificate: None,
+            name: None,
         }
     }
 
@@ -40,6 +48,7 @@ impl Peer {
             peer.remote = address("TCPREMOTEIP", "TCPREMOTEPORT")
                 .or_else(|| address("REMOTE_ADDR", "REMOTE_PORT"));
         }
+        peer.name = env::var("TCPREMOTEHOST").ok().filter(|it| !it.is_empty());
         peer
     }
 
@@ -73,6 +82,22 @@ impl Peer {
     /// The client's address; empty if it has none.
     pub(super) fn remote_ip(&self) -> String {
         ip(self.remote)
+    }
+
+    /// The client's name, if it is known.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Looks for the client's name as long as `patience` lasts, unless it is known already.
+    pub(super) fn look_up_name(&mut self, patience: Patience<'_>) {
+        let Some(remote) = self.remote.filter(|_| self.name.is_none()) else {
+            return;
+        };
+        let question = || name::of(remote.ip()).unwrap_or_default().into_bytes();
+        let answer = ask(patience, MAX_NAME_LEN, question).unwrap_or_default();
+        let answer = String::from_utf8(answer).unwrap_or_default();
+        self.name = Some(answer).filter(|name| !name.is_empty());
     }
 
     pub(super) fn remote_port(&self) -> String {

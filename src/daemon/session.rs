@@ -26,6 +26,9 @@ use super::request::{Head, HeadEnd};
 use super::service::{Service, Template};
 use super::status::Status;
 
+/// How long the client's name is looked for. A resolver that gets no answer would take longer.
+const NAME_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How long a refused client may take to read why.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -177,6 +180,12 @@ impl Session<'_> {
             Ok(upgrade) => upgrade,
             Err(reject) => return self.refuse(reject, Some(request)),
         };
+        if self.config.reverse_lookup {
+            let deadline = accepted + self.config.handshake_timeout;
+            let deadline = deadline.min(Instant::now() + NAME_PATIENCE);
+            let patience = Patience::until(deadline, &self.signals);
+            self.peer.look_up_name(patience);
+        }
         match self.start_service(request, &upgrade) {
             Ok(service) => self.relay(request, &upgrade, service, head, accepted),
             Err(reject) => self.refuse(reject, Some(request)),

@@ -2,12 +2,14 @@
 //!
 //! Floor 2. Everything here assumes what `websockd` guarantees: the process never starts a thread.
 
+pub(crate) mod ask;
 pub(crate) mod child;
 pub(crate) mod daemonize;
 pub(crate) mod exec;
 pub(crate) mod fd;
 pub(crate) mod fork;
 pub(crate) mod limit;
+pub(crate) mod name;
 pub(crate) mod pages;
 pub(crate) mod patience;
 #[cfg(feature = "sandbox")]

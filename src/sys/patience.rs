@@ -20,6 +20,11 @@ impl<'s> Patience<'s> {
         Self { signals, deadline }
     }
 
+    /// What interrupts it.
+    pub(super) fn signals(&self) -> &'s Signals {
+        self.signals
+    }
+
     /// Whether the deadline has come.
     pub(crate) fn is_over(&self) -> bool {
         self.left().is_zero()

@@ -107,6 +107,12 @@ impl Signals {
         has_others
     }
 
+    /// Drops `signal` if it has come: what it tells of has been seen to.
+    pub(crate) fn forget(&self, signal: Signal) {
+        self.heed_asking();
+        self.kept.borrow_mut().retain(|it| *it != signal);
+    }
+
     /// Whether something was kept that [`Signals::take`] will return, though the descriptor does not
     /// show it.
     pub(crate) fn has_kept(&self) -> bool {

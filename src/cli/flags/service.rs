@@ -109,6 +109,17 @@ pub(super) const FLAGS: &[Flag] = &[
         ..FLAG
     },
     Flag {
+        long: "reverse-lookup",
+        aliases: &[Alias {
+            name: "--reverselookup",
+            means: Means::Same,
+        }],
+        section: Section::Service,
+        help: "tell it the client's name, by DNS",
+        set: |options, value| store(&mut options.reverse_lookup, value::boolean(value)),
+        ..FLAG
+    },
+    Flag {
         long: "chdir",
         takes: Takes::Directory("DIR"),
         section: Section::Service,
