@@ -5,8 +5,10 @@
 #[allow(dead_code, reason = "every test file uses its own part")]
 mod support;
 
+use nix::sys::signal::Signal;
 use support::frame::{BINARY, CONTINUATION, FIN, TEXT};
 use support::peer::Peer;
+use support::process;
 use support::server::{Server, Setup};
 
 /// What the service got on standard input, to the byte.
@@ -357,4 +359,15 @@ fn ten_thousand_messages_each_way_keep_their_order() {
     }
     writing.join().unwrap();
     peer.close();
+}
+
+#[test]
+fn output_that_is_no_record_is_told_at_once_though_the_service_stays() {
+    let options = ["--record", "typed", "--grace", "60s"];
+    let server = Server::sh(&options, "printf x; exec sleep 1000");
+    let mut peer = server.open("/");
+    let service = server.service(&peer);
+    // Neither its end nor its grace is what brings this.
+    peer.expect_end(1007);
+    process::signal(service.pid, Signal::SIGKILL);
 }

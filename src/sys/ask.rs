@@ -63,26 +63,12 @@ fn listen(pipe: &impl AsFd, max_len: usize, patience: Patience<'_>) -> io::Resul
         match fd::read(pipe, &mut bytes) {
             Ok(0) => break,
             Ok(count) => heard.extend_from_slice(bytes.get(..count).unwrap_or_default()),
-            Err(Errno::EAGAIN) => wait(pipe, patience)?,
+            Err(Errno::EAGAIN) => patience.wait(pipe, PollFlags::POLLIN)?,
             Err(errno) => return Err(errno.into()),
         }
     }
     heard.truncate(max_len);
     Ok(heard)
-}
-
-/// Waits for more. That the child has ended interrupts nobody: its end of the pipe tells it better.
-fn wait(pipe: &impl AsFd, patience: Patience<'_>) -> io::Result<()> {
-    match patience.wait(pipe, PollFlags::POLLIN) {
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-            patience.signals().forget(Signal::SIGCHLD);
-            if patience.signals().has_kept() {
-                return Err(error);
-            }
-            Ok(())
-        }
-        outcome => outcome,
-    }
 }
 
 #[cfg(test)]

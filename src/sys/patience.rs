@@ -100,6 +100,19 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_child_ends_none_and_stays_to_be_taken() {
+        let signals = Signals::handle(&[Signal::SIGTERM, Signal::SIGCHLD]).unwrap();
+        let (never, _writer) = fd::pipe().unwrap();
+        let patience = Patience::until(Instant::now() + Duration::from_secs(60), &signals);
+        raise(Signal::SIGCHLD).unwrap();
+        patience.wait(&never, PollFlags::POLLIN).unwrap();
+        raise(Signal::SIGTERM).unwrap();
+        let error = patience.wait(&never, PollFlags::POLLIN).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+        assert_eq!(signals.take(), [Signal::SIGCHLD, Signal::SIGTERM]);
+    }
+
+    #[test]
     fn a_question_is_answered_and_ends_none() {
         let (signals, asked, (never, _writer)) = waiting();
         let patience = Patience::until(Instant::now() + Duration::from_secs(60), &signals);

@@ -93,7 +93,8 @@ impl Signals {
         self.answer = Answer(Some(Box::new(answer)));
     }
 
-    /// Answers SIGUSR1 if it has come; whether another signal has, which stays to be taken.
+    /// Answers SIGUSR1 if it has come; whether a signal has that is to end a wait. It stays to be taken,
+    /// and so does SIGCHLD, which ends none.
     pub(crate) fn heed_asking(&self) -> bool {
         let mut others = Vec::new();
         for signal in self.take() {
@@ -102,7 +103,8 @@ impl Signals {
                 _ => others.push(signal),
             }
         }
-        let has_others = !others.is_empty();
+        // A child that ends is no reason to stop what it has no part in.
+        let has_others = others.iter().any(|it| *it != Signal::SIGCHLD);
         self.kept.replace(others);
         has_others
     }
@@ -113,10 +115,11 @@ impl Signals {
         self.kept.borrow_mut().retain(|it| *it != signal);
     }
 
-    /// Whether something was kept that [`Signals::take`] will return, though the descriptor does not
-    /// show it.
+    /// Whether something that is to end a wait was kept: [`Signals::take`] will return it, though the
+    /// descriptor does not show it.
     pub(crate) fn has_kept(&self) -> bool {
-        !self.kept.borrow().is_empty()
+        let kept = self.kept.borrow();
+        kept.iter().any(|it| *it != Signal::SIGCHLD)
     }
 
     /// What a program that is started must have set back to its default.

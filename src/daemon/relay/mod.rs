@@ -259,7 +259,11 @@ impl Relay {
                 let is_queued = self.is_queued();
                 self.timers.note_sent(moved, is_queued, now);
             }
-            Err(goodbye) => self.close(goodbye, now),
+            Err(goodbye) => {
+                // The Close that is queued now is the next round's work.
+                progress = true;
+                self.close(goodbye, now);
+            }
         }
         self.advance(now) || progress
     }
