@@ -10,7 +10,7 @@ use super::root::Root;
 use super::said::Spoken as _;
 use super::value::{quoted, reason};
 use super::{Failure, Options, encryption, program};
-use crate::daemon::{Config, Identity, Source};
+use crate::daemon::{Config, Identity, Source, UnixSocket};
 use crate::handshake::server::{Hosts, Origins, Policy};
 
 /// Where to listen unless told otherwise; the table prints the same.
@@ -46,6 +46,8 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         source,
         policy,
         tls,
+        backlog: options.backlog,
+        reuse_port: options.reuse_port,
         redirect_port: options.redirect_port,
         chdir,
         program: program::find(options.words.command, &root)?,
@@ -74,21 +76,27 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
 }
 
 fn source(options: &Options) -> Result<Source, Failure> {
-    let listening = options.said("address").or(options.said("port"));
-    let listening = listening.or(options.said("redirect-port"));
-    match listening {
-        Some(listening) if options.inetd => Err(exclude("--inetd", listening)),
-        None if options.inetd => Ok(Source::Inetd),
-        None => Ok(Source::Auto { port: options.port }),
-        Some(_) if options.addresses.is_empty() => Ok(Source::Listen {
-            addresses: ADDRESSES.map(str::to_owned).to_vec(),
-            port: options.port,
-        }),
-        Some(_) => Ok(Source::Listen {
-            addresses: options.addresses.clone(),
-            port: options.port,
-        }),
+    let tcp = options.said("address").or(options.said("port"));
+    let tcp = tcp.or(options.said("redirect-port"));
+    match tcp.or(options.said("unix")) {
+        Some(listening) if options.inetd => return Err(exclude("--inetd", listening)),
+        None if options.inetd => return Ok(Source::Inetd),
+        None => return Ok(Source::Auto { port: options.port }),
+        Some(_) => {}
     }
+    let addresses = match tcp {
+        Some(_) if options.addresses.is_empty() => ADDRESSES.map(str::to_owned).to_vec(),
+        Some(_) => options.addresses.clone(),
+        None => Vec::new(),
+    };
+    let path = options.unix.as_ref().map(absolute).transpose();
+    let path = path.map_err(|error| Failure::usage(format_args!("--unix: {}", reason(&error))))?;
+    let mode = options.unix_mode;
+    Ok(Source::Listen {
+        addresses,
+        port: options.port,
+        unix: path.map(|path| UnixSocket { path, mode }),
+    })
 }
 
 /// A redirection names the port it leads to, which has to be known and another.

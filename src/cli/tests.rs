@@ -12,7 +12,7 @@ use proptest::{collection, sample};
 
 use super::flags::{Preset, Takes};
 use super::*;
-use crate::daemon::{InvalidUtf8, ServiceStderr, Source};
+use crate::daemon::{InvalidUtf8, ServiceStderr, Source, UnixSocket};
 use crate::handshake::server::{Hosts, Origins};
 use crate::record::Record;
 
@@ -396,13 +396,37 @@ fn addresses_are_literals_names_or_all() {
         source,
         Source::Listen {
             addresses: addresses.map(str::to_owned).to_vec(),
-            port: 8080
+            port: 8080,
+            unix: None
         }
     );
     assert!(refused("-a 127.0.0.1:81 sh").contains("--port 81"));
     assert!(refused("-a [::1]:81 sh").contains("--port 81"));
     refused("--address=a/b sh");
     refused("--address= sh");
+}
+
+#[test]
+fn a_unix_socket_stands_alone_unless_tcp_is_asked_for() {
+    let unix = config("--unix /run/s --unix-mode 600 sh").source;
+    let socket = UnixSocket {
+        path: "/run/s".into(),
+        mode: 0o600,
+    };
+    let listen = |addresses: &[&str]| Source::Listen {
+        addresses: addresses.iter().map(|&it| it.to_owned()).collect(),
+        port: 8080,
+        unix: Some(socket.clone()),
+    };
+    assert_eq!(unix, listen(&[]));
+    let both = config("--unix /run/s --unix-mode=0600 -p 8080 sh").source;
+    assert_eq!(both, listen(&["127.0.0.1", "::1"]));
+    for mode in ["0o660", "+660", "668", "01000", "", "rw"] {
+        refused(&format!("--unix-mode={mode} sh"));
+    }
+    for backlog in ["0", "-1", "2147483648"] {
+        refused(&format!("--backlog={backlog} sh"));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -61,6 +62,34 @@ pub(super) fn fixed_port(value: &OsStr) -> Result<Option<u16>, String> {
         Some(0) | None => Err("give a number from 1 to 65535".to_owned()),
         port => Ok(port),
     }
+}
+
+/// A path that is not empty.
+pub(super) fn path(value: &OsStr) -> Result<PathBuf, String> {
+    match value.is_empty() {
+        true => Err("give a path".to_owned()),
+        false => Ok(PathBuf::from(value)),
+    }
+}
+
+/// Permissions of a file.
+pub(super) fn mode(value: &OsStr) -> Result<u32, String> {
+    let is_octal = value
+        .as_bytes()
+        .iter()
+        .all(|digit| (b'0'..b'8').contains(digit));
+    let digits = value.to_str().filter(|value| is_octal && value.len() <= 4);
+    digits
+        .and_then(|value| u32::from_str_radix(value, 8).ok())
+        .filter(|mode| *mode <= 0o777)
+        .ok_or_else(|| "give permissions as octal digits, such as 0660".to_owned())
+}
+
+/// A number of waiting connections.
+pub(super) fn backlog(value: &OsStr) -> Result<i32, String> {
+    number(value)
+        .filter(|backlog| *backlog > 0)
+        .ok_or_else(|| "give a number from 1 on".to_owned())
 }
 
 /// A count; 0 is none.

@@ -15,6 +15,10 @@ use crate::transport::Acceptor;
 pub struct Config {
     /// Where connections come from.
     pub source: Source,
+    /// Connections that the kernel completes for us before they are accepted.
+    pub backlog: i32,
+    /// Whether other processes may listen on the same ports.
+    pub reuse_port: bool,
     /// What connections are encrypted with; `None`: they are not.
     pub(crate) tls: Option<Acceptor>,
     /// The port at which plain HTTP is answered with 301 to the main one; `None`: there is none.
@@ -79,13 +83,24 @@ pub enum Source {
     },
     /// `--inetd`: descriptor 0 is the client.
     Inetd,
-    /// `--address`, `--port`: these, and nothing else.
+    /// `--address`, `--port`, `--unix`: these, and nothing else.
     Listen {
-        /// As given: names or literal addresses; `*` is all of both families. Never empty.
+        /// As given: names or literal addresses; `*` is all of both families. Empty: none.
         addresses: Vec<String>,
         /// 0: one the kernel chooses, the same for all addresses.
         port: u16,
+        /// A path to listen on, too.
+        unix: Option<UnixSocket>,
     },
+}
+
+/// A socket that is a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnixSocket {
+    /// Absolute.
+    pub path: PathBuf,
+    /// The file's permissions: who may write may connect.
+    pub mode: u32,
 }
 
 impl Source {
@@ -94,6 +109,14 @@ impl Source {
         match self {
             Self::Auto { port } | Self::Listen { port, .. } => *port,
             Self::Inetd => 0,
+        }
+    }
+
+    /// The path that is listened on.
+    pub(super) fn unix(&self) -> Option<&UnixSocket> {
+        match self {
+            Self::Listen { unix, .. } => unix.as_ref(),
+            Self::Auto { .. } | Self::Inetd => None,
         }
     }
 }

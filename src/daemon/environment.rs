@@ -14,7 +14,7 @@ use super::peer::Peer;
 
 /// The variables every service finds, in the manual's order; beside them `HTTP_*` for the request's
 /// headers. What we inherited under these names is not passed on.
-pub const NAMES: [&str; 30] = [
+pub const NAMES: [&str; 35] = [
     "AUTH_TYPE",
     "CONTENT_LENGTH",
     "CONTENT_TYPE",
@@ -43,15 +43,21 @@ pub const NAMES: [&str; 30] = [
     "TLS_CLIENT_SHA256",
     "TLS_CLIENT_SUBJECT",
     "UNIQUE_ID",
+    "UNIXLOCALPATH",
+    "UNIXREMOTEEGID",
+    "UNIXREMOTEEUID",
+    "UNIXREMOTEPATH",
+    "UNIXREMOTEPID",
     "WEBSOCKET_PROTOCOL",
     "HTTPS",
 ];
 
 /// Variables for us alone: of the socket-activation protocol, which are about our descriptors, of our
 /// service manager, and of a restart.
-const NOT_PASSED_ON: [&str; 7] = [
+const NOT_PASSED_ON: [&str; 8] = [
     "LISTEN_FDS",
     "LISTEN_PID",
+    "LISTEN_PIDFDID",
     "LISTEN_FDNAMES",
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
@@ -169,7 +175,7 @@ fn of_request(
         text("QUERY_STRING", request.query().unwrap_or_default()),
         text("REMOTE_ADDR", &remote),
         text("REMOTE_HOST", peer.name().unwrap_or(&remote)),
-        text("REMOTE_IDENT", ""),
+        text("REMOTE_IDENT", &peer.ident()),
         text("REMOTE_PORT", &peer.remote_port()),
         text("REMOTE_USER", ""),
         text("REQUEST_METHOD", request.method()),
@@ -190,15 +196,8 @@ fn of_request(
         all.push(text("TLS_CLIENT_SHA256", sha256));
         all.push(text("TLS_CLIENT_SUBJECT", subject));
     }
-    if peer.is_tcp() {
-        all.extend([
-            text("TCPLOCALIP", &peer.local_ip()),
-            text("TCPLOCALPORT", &local_port),
-            text("TCPREMOTEIP", &remote),
-            text("TCPREMOTEPORT", &peer.remote_port()),
-        ]);
-        all.extend(peer.name().map(|name| text("TCPREMOTEHOST", name)));
-    }
+    let ucspi = peer.ucspi().into_iter();
+    all.extend(ucspi.map(|(name, value)| (name.into(), value)));
     all
 }
 

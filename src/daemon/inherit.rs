@@ -1,56 +1,128 @@
-//! What we were started with: a client, a listener, or neither.
+//! What we were started with: clients, listeners, or neither.
 
-use std::os::fd::OwnedFd;
+use std::env;
+use std::os::fd::{OwnedFd, RawFd};
+use std::process;
 
 use nix::errno::Errno;
 
 use crate::log;
-use crate::sys::{Error, fd};
+use crate::sys::{Error, exec, fd};
 
 use super::config::Source;
 
-/// A descriptor that a super-server left for us.
-#[derive(Debug)]
-pub(super) enum Inherited {
-    /// A connected client: inetd's nowait, tcpserver.
-    Client(OwnedFd),
-    /// A socket that listens: inetd's wait.
-    Listener(OwnedFd),
+/// What a super-server left for us. Not both empty.
+#[derive(Debug, Default)]
+pub(super) struct Inherited {
+    /// Connected clients: inetd's nowait, tcpserver, systemd's Accept=yes.
+    pub(super) clients: Vec<OwnedFd>,
+    /// Sockets that listen: inetd's wait, systemd's Accept=no.
+    pub(super) listeners: Vec<OwnedFd>,
+    /// What they are called, as far as we were told.
+    pub(super) names: Vec<String>,
 }
 
-/// Looks at descriptor 0, if the command line lets it speak.
-///
-/// A client or listener that is found is taken: descriptors 0 to 2 do not lead to it any more, and if
-/// 2 did, the log goes to syslog, never onto the wire.
-pub(super) fn take(source: &Source) -> Result<Option<Inherited>, Error> {
-    let listens = match source {
-        Source::Listen { .. } => return Ok(None),
-        Source::Auto { .. } => fd::socket_listens(&std::io::stdin()),
-        Source::Inetd => {
-            let kind = fd::socket_listens(&std::io::stdin());
-            let no_socket = || {
-                let on = "descriptor 0, as --inetd has it";
-                Error::new("take the client from", on, Errno::ENOTSOCK)
-            };
-            Some(kind.ok_or_else(no_socket)?)
+impl Inherited {
+    /// Takes out the client that is all there is.
+    pub(super) fn only_client(&mut self) -> Option<OwnedFd> {
+        match (self.clients.len(), self.listeners.is_empty()) {
+            (1, true) => self.clients.pop(),
+            _ => None,
         }
-    };
-    let Some(listens) = listens else {
+    }
+}
+
+/// Looks at what the command line lets us look at: descriptors that were passed by number, else
+/// descriptor 0.
+///
+/// What is found is taken: descriptors 0 to 2 do not lead to it any more, and if 2 did, the log goes to
+/// syslog, never onto the wire.
+pub(super) fn take(source: &Source) -> Result<Option<Inherited>, Error> {
+    match source {
+        Source::Listen { .. } => Ok(None),
+        Source::Auto { .. } => match passed()? {
+            Some(sockets) => take_passed(sockets).map(Some),
+            None => take_standard(),
+        },
+        Source::Inetd => take_standard()?.map(Some).ok_or_else(|| {
+            let on = "descriptor 0, as --inetd has it";
+            Error::new("take the client from", on, Errno::ENOTSOCK)
+        }),
+    }
+}
+
+/// Takes the descriptors that who started us, our former self perhaps, has passed in the way of
+/// sd_listen_fds(3). `None`: there are none, or they are not for us. To be called before anything is
+/// opened.
+///
+/// # Errors
+///
+/// One of those that were promised is not there.
+pub(super) fn passed() -> Result<Option<Vec<OwnedFd>>, Error> {
+    let number = |name| env::var(name).ok()?.parse::<u32>().ok();
+    if number("LISTEN_PID") != Some(process::id()) {
+        return Ok(None);
+    }
+    let count = number("LISTEN_FDS").and_then(|count| RawFd::try_from(count).ok());
+    let end = exec::FIRST.saturating_add(count.unwrap_or(0));
+    let sockets = (exec::FIRST..end).map(|number| {
+        let failed = |source| Error::new("take over", descriptor(number), source);
+        fd::take_passed(number).map_err(failed)
+    });
+    let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
+    Ok((!sockets.is_empty()).then_some(sockets))
+}
+
+fn take_passed(sockets: Vec<OwnedFd>) -> Result<Inherited, Error> {
+    let mut inherited = Inherited::default();
+    let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let names = names.split(':').map(str::to_owned);
+    let names = names.chain(std::iter::repeat(String::new()));
+    for ((number, name), socket) in (exec::FIRST..).zip(names).zip(sockets) {
+        let failed = |source| Error::new("take over", descriptor(number), source);
+        fd::set_nonblocking(&socket).map_err(failed)?;
+        leave_standard(&socket).map_err(failed)?;
+        match fd::socket_listens(&socket) {
+            Some(true) => {
+                inherited.listeners.push(socket);
+                inherited.names.push(name);
+            }
+            Some(false) => inherited.clients.push(socket),
+            None => return Err(failed(Errno::ESOCKTNOSUPPORT)),
+        }
+    }
+    Ok(inherited)
+}
+
+fn take_standard() -> Result<Option<Inherited>, Error> {
+    let Some(listens) = fd::socket_listens(&std::io::stdin()) else {
         return Ok(None);
     };
-    if fd::is_socket(&std::io::stderr()) {
-        log::send_to(log::Sink::Syslog);
+    let failed = |source| Error::new("take over", descriptor(0), source);
+    let mut inherited = Inherited::default();
+    let socket = fd::copy_standard(0).map_err(failed)?;
+    leave_standard(&socket).map_err(failed)?;
+    fd::set_nonblocking(&socket).map_err(failed)?;
+    match listens {
+        true => inherited.listeners.push(socket),
+        false => inherited.clients.push(socket),
     }
-    let failed = |source| Error::new("take over", "descriptor 0", source);
-    let socket = fd::take_standard(0).map_err(failed)?;
-    for number in [1, 2] {
-        if fd::is_standard_socket(number) {
-            drop(fd::take_standard(number).map_err(failed)?);
+    Ok(Some(inherited))
+}
+
+/// Has no standard descriptor lead to a socket any more.
+fn leave_standard(socket: &OwnedFd) -> nix::Result<()> {
+    for number in 0..=2 {
+        if fd::is_standard(number, socket) {
+            if number == 2 {
+                log::send_to(log::Sink::Syslog);
+            }
+            fd::replace_standard(number, &fd::null()?)?;
         }
     }
-    fd::set_nonblocking(&socket).map_err(failed)?;
-    Ok(Some(match listens {
-        true => Inherited::Listener(socket),
-        false => Inherited::Client(socket),
-    }))
+    Ok(())
+}
+
+fn descriptor(number: RawFd) -> String {
+    format!("descriptor {number}")
 }

@@ -14,12 +14,14 @@ use crate::sys::terminal;
 use super::notify::Notify;
 use super::pid_file::PidFile;
 use super::restart::{Handover, Restart};
+use super::socket_file::SocketFile;
 
 #[derive(Debug)]
 pub(super) struct Life {
     restart: Restart,
     notify: Notify,
     pid_file: Option<PidFile>,
+    socket_file: Option<SocketFile>,
     /// We were started from a terminal.
     had_terminal: bool,
     began: Instant,
@@ -29,12 +31,17 @@ pub(super) struct Life {
 
 impl Life {
     /// One that begins, or goes on from `before`.
-    pub(super) fn new(before: &Handover, pid_file: Option<PidFile>) -> Self {
+    pub(super) fn new(
+        before: &Handover,
+        pid_file: Option<PidFile>,
+        socket_file: Option<SocketFile>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             restart: Restart::of_this_program(),
             notify: Notify::from_environment(),
             pid_file,
+            socket_file,
             had_terminal: terminal::is_there(),
             began: now.checked_sub(before.lasted).unwrap_or(now),
             served: before.served,
@@ -46,8 +53,9 @@ impl Life {
         self.notify.ready("serving");
     }
 
-    /// Says that we do not serve anybody new.
+    /// Says that we do not serve anybody new: nobody finds us any more.
     pub(super) fn stopping(&mut self, status: &str) {
+        self.socket_file = None;
         self.restart.abandon();
         self.notify.stopping(status);
     }
@@ -126,6 +134,7 @@ impl Life {
         handover.to_syslog = log::is_sent_to_syslog();
         handover.has_pid_file = self.pid_file.is_some();
         handover.has_slots = true;
+        handover.socket_file = self.socket_file.as_ref().map(SocketFile::identity);
         let pid_file = self.pid_file.as_ref().map(AsFd::as_fd);
         let files: Vec<_> = pid_file.into_iter().chain([slots]).collect();
         self.restart.execute(sockets, &handover, &files)

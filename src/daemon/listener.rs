@@ -94,6 +94,8 @@ pub(super) struct Listener<'c> {
     signals: Signals,
     sessions: HashMap<Pid, Task>,
     orphans: Orphans,
+    /// Clients that were there before us.
+    expected: Vec<OwnedFd>,
     /// Until then nothing is accepted.
     paused: Option<Instant>,
     /// When sessions that have not ended are killed.
@@ -132,10 +134,16 @@ impl<'c> Listener<'c> {
                 .filter_map(|(pid, task)| Some((pid, Task::named(&task)?)))
                 .collect(),
             orphans,
+            expected: Vec::new(),
             paused: None,
             deadline: None,
             life,
         })
+    }
+
+    /// Serves these, too, from the beginning on.
+    pub(super) fn expect(&mut self, clients: Vec<OwnedFd>) {
+        self.expected = clients;
     }
 
     /// Listens until told to end. Returns in every session's process, too, with its client.
@@ -144,6 +152,11 @@ impl<'c> Listener<'c> {
         // Sessions taken over may have ended in between.
         self.reap();
         self.life.ready();
+        while let Some(client) = self.expected.pop() {
+            if let Some(client) = self.begin_session(client, Instant::now()) {
+                return self.leave_as_session(client);
+            }
+        }
         loop {
             let deadlines = [self.life.deadline(), self.orphans.deadline()];
             let timeout = [self.paused, self.deadline].into_iter().chain(deadlines);
@@ -177,12 +190,17 @@ impl<'c> Listener<'c> {
             if self.paused.is_none_or(|until| now >= until) {
                 self.paused = None;
                 if let Some(client) = self.accept_all(now) {
-                    // A hang-up is the listener's affair, and so is the end of the last session.
-                    self.signals.ignore(&[Signal::SIGHUP, Signal::SIGQUIT])?;
-                    return Ok(Leave::Session(Box::new(client), self.signals));
+                    return self.leave_as_session(client);
                 }
             }
         }
+    }
+
+    /// A session's process goes its way: a hang-up is the listener's affair, and so is the end of the
+    /// last session.
+    fn leave_as_session(mut self, client: Client) -> io::Result<Leave> {
+        self.signals.ignore(&[Signal::SIGHUP, Signal::SIGQUIT])?;
+        Ok(Leave::Session(Box::new(client), self.signals))
     }
 
     /// Accepts what waits, at most so many that signals are not kept waiting. `Some` in a session's

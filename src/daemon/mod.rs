@@ -4,6 +4,7 @@
 //! the program, *relay* moves the bytes; *inherit* and *listen* say where connections come from, *life*
 //! and *restart* how the listener begins, begins anew and ends.
 
+mod announce;
 mod config;
 pub mod environment;
 mod inherit;
@@ -20,13 +21,13 @@ mod request;
 mod restart;
 mod service;
 mod session;
+mod socket_file;
 mod status;
 
 pub use crate::sys::limit::Limit;
 pub use crate::sys::user::Identity;
-pub use config::{Config, InvalidUtf8, Program, ServiceStderr, Source};
+pub use config::{Config, InvalidUtf8, Program, ServiceStderr, Source, UnixSocket};
 
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use nix::sys::signal::Signal;
@@ -39,8 +40,9 @@ use crate::sys::sandbox::Sandbox;
 use crate::sys::signal::Signals;
 use crate::sys::{Error, fd, user};
 
-use inherit::Inherited;
+use announce::Place;
 use life::Life;
+use listen::Bound;
 use listener::{Leave, Listener};
 use orphans::Orphans;
 use peer::Peer;
@@ -48,6 +50,7 @@ use pid_file::PidFile;
 use restart::{Handover, Taken};
 use service::Template;
 use session::Client;
+use socket_file::SocketFile;
 
 /// Exit status: the system refused something.
 const REFUSED: u8 = 111;
@@ -82,58 +85,101 @@ fn start(config: &Config) -> Result<u8, Box<dyn std::error::Error>> {
     if let Some(taken) = restart::take()? {
         return go_on(config, taken);
     }
-    let sockets = match inherit::take(&config.source)? {
-        Some(Inherited::Client(socket)) => {
-            let client = Client {
-                peer: Peer::of_inherited(&socket),
-                socket,
-                refusal: None,
-                slot: None,
-            };
-            let template = Template::new(config)?;
-            drop_privileges(config)?;
-            let signals = Signals::handle(&SIGNALS)?;
-            session::serve(client, &template, signals, sandbox(config))?;
-            return Ok(0);
+    let mut bound = Bound::default();
+    let (mut names, mut clients) = (Vec::new(), Vec::new());
+    match inherit::take(&config.source)? {
+        None => bound = listen::bind(config)?,
+        Some(mut inherited) => {
+            if let Some(socket) = inherited.only_client() {
+                return serve_alone(config, socket);
+            }
+            bound.sockets = inherited.listeners;
+            names = inherited.names;
+            clients = inherited.clients;
         }
-        Some(Inherited::Listener(socket)) => vec![socket],
-        None => listen::bind(&config.source, config.redirect_port)?,
-    };
+    }
     let pid_file = config.pid_file.as_deref().map(PidFile::lock).transpose()?;
-    if !config.daemon {
-        return begin(config, sockets, pid_file, None);
+    let mut beginning = Beginning {
+        bound,
+        names,
+        clients,
+        pid_file,
+        lifeline: None,
+    };
+    if config.daemon {
+        match daemonize::detach()? {
+            Detached::Parent(status) => {
+                if let Some(file) = beginning.bound.file {
+                    file.leave();
+                }
+                return Ok(status.unwrap_or(REFUSED));
+            }
+            Detached::Child(lifeline) => beginning.lifeline = Some(lifeline),
+        }
+        beginning
+            .bound
+            .file
+            .iter_mut()
+            .for_each(SocketFile::take_over);
     }
-    match daemonize::detach()? {
-        Detached::Parent(status) => Ok(status.unwrap_or(REFUSED)),
-        Detached::Child(lifeline) => begin(config, sockets, pid_file, Some(lifeline)),
-    }
+    begin(config, beginning)
 }
 
-/// Begins to listen. Whoever waits at the lifeline learns when that is done.
-fn begin(
-    config: &Config,
-    sockets: Vec<OwnedFd>,
-    mut pid_file: Option<PidFile>,
+/// Serves the one client that we were started for.
+fn serve_alone(config: &Config, socket: OwnedFd) -> Result<u8, Box<dyn std::error::Error>> {
+    let client = Client {
+        peer: Peer::of_inherited(&socket),
+        socket,
+        refusal: None,
+        slot: None,
+    };
+    let template = Template::new(config)?;
+    drop_privileges(config)?;
+    let signals = Signals::handle(&SIGNALS)?;
+    session::serve(client, &template, signals, sandbox(config))?;
+    Ok(0)
+}
+
+/// What a listener begins with.
+#[derive(Debug)]
+struct Beginning {
+    bound: Bound,
+    /// What its sockets are called, if they were passed on to us.
+    names: Vec<String>,
+    /// Those that are there already.
+    clients: Vec<OwnedFd>,
+    pid_file: Option<PidFile>,
+    /// Who waits there learns when we listen.
     lifeline: Option<Lifeline>,
-) -> Result<u8, Box<dyn std::error::Error>> {
-    let addresses = addresses(&sockets);
+}
+
+fn begin(config: &Config, beginning: Beginning) -> Result<u8, Box<dyn std::error::Error>> {
+    let Beginning {
+        bound,
+        names,
+        clients,
+        mut pid_file,
+        lifeline,
+    } = beginning;
+    let places: Vec<_> = bound.sockets.iter().map(Place::of).collect();
     if let Some(pid_file) = &mut pid_file {
         pid_file.write()?;
     }
     let template = Template::new(config)?;
     let signals = Signals::handle(&SIGNALS)?;
-    let life = Life::new(&Handover::default(), pid_file);
+    let life = Life::new(&Handover::default(), pid_file, bound.file);
     if config.syslog {
         log::reach_syslog();
     }
     drop_privileges(config)?;
     let orphans = Orphans::new(config.grace)?;
-    let listener = Listener::new(config, sockets, signals, life, (Vec::new(), orphans))?;
+    let mut listener = Listener::new(config, bound.sockets, signals, life, (Vec::new(), orphans))?;
+    listener.expect(clients);
     lifeline.map(Lifeline::cut).transpose()?;
     if config.syslog {
         log::send_to(log::Sink::Syslog);
     }
-    announce(&addresses, config);
+    announce::say(&places, &names, config);
     listen_on(&template, listener)
 }
 
@@ -150,7 +196,9 @@ fn go_on(config: &Config, taken: Taken) -> Result<u8, Box<dyn std::error::Error>
     }
     let pid_file = pid_file.zip(config.pid_file.as_deref());
     let pid_file = pid_file.map(|(fd, path)| PidFile::inherited(fd, path));
-    let life = Life::new(&handover, pid_file);
+    let socket_file = handover.socket_file.zip(config.source.unix());
+    let socket_file = socket_file.map(|(it, unix)| SocketFile::inherited(&unix.path, it));
+    let life = Life::new(&handover, pid_file, socket_file);
     let signals = Signals::handle(&SIGNALS)?;
     log::restarted(handover.sessions.len());
     let template = Template::new(config)?;
@@ -197,29 +245,4 @@ fn drop_privileges(config: &Config) -> Result<(), Error> {
 /// The sandbox for sessions, if there is to be one.
 fn sandbox(config: &Config) -> Option<Sandbox> {
     config.sandbox.then(Sandbox::prepare).flatten()
-}
-
-fn addresses(sockets: &[OwnedFd]) -> Vec<SocketAddr> {
-    let addresses = sockets.iter().map(fd::local_address);
-    addresses.filter_map(|it| it.ok().flatten()).collect()
-}
-
-/// Says where we listen, and where a person finds the console.
-fn announce(addresses: &[SocketAddr], config: &Config) {
-    for address in addresses {
-        log::listening(*address);
-    }
-    if let Some(first) = addresses.first().filter(|_| config.console) {
-        let scheme = if config.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        };
-        let url = if first.ip().is_loopback() || first.ip().is_unspecified() {
-            format!("{scheme}://localhost:{}/", first.port())
-        } else {
-            format!("{scheme}://{first}/")
-        };
-        log::console(&url);
-    }
 }

@@ -1,9 +1,11 @@
 //! Who is at the other end, and which of our addresses it came to.
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use crate::handshake::server::Place;
 use crate::sys::ask::ask;
@@ -20,6 +22,10 @@ const MAX_NAME_LEN: usize = 256;
 pub(super) struct Peer {
     remote: Option<SocketAddr>,
     local: Option<SocketAddr>,
+    /// What is known of the ends of a Unix socket.
+    unix: Option<UnixEnds>,
+    /// Who the client's user is, if a super-server has asked.
+    user: Option<String>,
     /// The version of TLS; `None` without.
     tls: Option<&'static str>,
     /// Subject and SHA-256 fingerprint of the certificate that the client has shown.
@@ -28,12 +34,29 @@ pub(super) struct Peer {
     name: Option<String>,
 }
 
+/// The two ends of a Unix socket.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct UnixEnds {
+    /// Who connected: user, group and process, as the kernel has it.
+    user: u32,
+    group: u32,
+    process: i32,
+    remote: Option<PathBuf>,
+    local: Option<PathBuf>,
+}
+
 impl Peer {
     /// The ends of a connected socket. What is not an internet address is none.
     pub(super) fn of(socket: &impl AsFd) -> Self {
+        let remote = fd::peer_address(socket).ok().flatten();
         Self {
-            remote: fd::peer_address(socket).ok().flatten(),
+            remote,
             local: fd::local_address(socket).ok().flatten(),
+            unix: match remote {
+                Some(_) => None,
+                None => UnixEnds::of(socket),
+            },
+            user: None,
             tls: None,
             certificate: None,
             name: None,
@@ -44,11 +67,16 @@ impl Peer {
     /// by the UCSPI variables, else by REMOTE_ADDR.
     pub(super) fn of_inherited(socket: &impl AsFd) -> Self {
         let mut peer = Self::of(socket);
-        if peer.remote.is_none() {
+        if peer.remote.is_none() && env::var("PROTO").as_deref() != Ok("UNIX") {
             peer.remote = address("TCPREMOTEIP", "TCPREMOTEPORT")
                 .or_else(|| address("REMOTE_ADDR", "REMOTE_PORT"));
+            peer.local = peer.remote.and(address("TCPLOCALIP", "TCPLOCALPORT"));
         }
-        peer.name = env::var("TCPREMOTEHOST").ok().filter(|it| !it.is_empty());
+        if peer.is_tcp() {
+            peer.unix = None;
+            peer.user = env::var("TCPREMOTEINFO").ok();
+            peer.name = env::var("TCPREMOTEHOST").ok().filter(|it| !it.is_empty());
+        }
         peer
     }
 
@@ -104,6 +132,33 @@ impl Peer {
         port(self.remote)
     }
 
+    /// Who the client is by somebody else's word: the kernel's for a Unix socket, `user:group:process`;
+    /// else a super-server's. Possibly nobody's.
+    pub(super) fn ident(&self) -> String {
+        match &self.unix {
+            Some(unix) => unix.ident(),
+            None => self.user.clone().unwrap_or_default(),
+        }
+    }
+
+    /// UCSPI's variables for this kind of connection.
+    pub(super) fn ucspi(&self) -> Vec<(&'static str, OsString)> {
+        if let Some(unix) = &self.unix {
+            return unix.ucspi();
+        }
+        if !self.is_tcp() {
+            return Vec::new();
+        }
+        let mut all = vec![
+            ("TCPLOCALIP", self.local_ip().into()),
+            ("TCPLOCALPORT", self.local_port().into()),
+            ("TCPREMOTEIP", self.remote_ip().into()),
+            ("TCPREMOTEPORT", self.remote_port().into()),
+        ];
+        all.extend(self.name().map(|name| ("TCPREMOTEHOST", name.into())));
+        all
+    }
+
     /// Our address; empty if it is none.
     pub(super) fn local_ip(&self) -> String {
         ip(self.local)
@@ -129,10 +184,39 @@ impl Peer {
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.remote {
-            Some(remote) => remote.fmt(f),
-            None => f.write_str("unix"),
+        match (self.remote, &self.unix) {
+            (Some(remote), _) => remote.fmt(f),
+            (None, Some(unix)) => write!(f, "unix:{}", unix.ident()),
+            (None, None) => f.write_str("unix"),
         }
+    }
+}
+
+impl UnixEnds {
+    fn of(socket: &impl AsFd) -> Option<Self> {
+        let credentials = fd::peer_credentials(socket)?;
+        Some(Self {
+            user: credentials.uid(),
+            group: credentials.gid(),
+            process: credentials.pid(),
+            remote: fd::peer_path(socket),
+            local: fd::local_path(socket),
+        })
+    }
+
+    fn ident(&self) -> String {
+        format!("{}:{}:{}", self.user, self.group, self.process)
+    }
+
+    fn ucspi(&self) -> Vec<(&'static str, OsString)> {
+        let path = |path: &Option<PathBuf>| path.clone().unwrap_or_default().into_os_string();
+        vec![
+            ("UNIXLOCALPATH", path(&self.local)),
+            ("UNIXREMOTEEGID", self.group.to_string().into()),
+            ("UNIXREMOTEEUID", self.user.to_string().into()),
+            ("UNIXREMOTEPATH", path(&self.remote)),
+            ("UNIXREMOTEPID", self.process.to_string().into()),
+        ]
     }
 }
 

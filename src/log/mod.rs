@@ -6,7 +6,6 @@
 mod line;
 mod syslog;
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -86,10 +85,12 @@ fn line(level: Level, event: &'static str) -> Line {
     Line::new(level, event)
 }
 
-/// A socket listens: its address as `address:port`.
-pub(crate) fn listening(address: SocketAddr) {
+/// A socket listens: its address as `address:port`, or its path, and its name if it was passed to us
+/// with one.
+pub(crate) fn listening(address: &str, name: Option<&str>) {
     line(Level::Info, "listening")
-        .text("address", address.to_string())
+        .text("address", address)
+        .known("name", name)
         .write();
 }
 

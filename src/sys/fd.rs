@@ -7,15 +7,16 @@
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::libc;
 use nix::sys::socket::{
-    Shutdown, SockFlag, SockaddrStorage, accept4, getpeername, getsockname, getsockopt, setsockopt,
-    shutdown, sockopt,
+    Shutdown, SockFlag, SockType, SockaddrStorage, UnixAddr, UnixCredentials, accept4, getpeername,
+    getsockname, getsockopt, setsockopt, shutdown, sockopt,
 };
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::fstat;
 
 use super::retry;
 
@@ -72,6 +73,25 @@ pub(crate) fn local_address(socket: &impl AsFd) -> nix::Result<Option<SocketAddr
     getsockname::<SockaddrStorage>(socket.as_fd().as_raw_fd()).map(|it| internet_address(&it))
 }
 
+/// The path that a Unix socket is bound to, if it is to one.
+pub(crate) fn local_path(socket: &impl AsFd) -> Option<PathBuf> {
+    let address = getsockname::<UnixAddr>(socket.as_fd().as_raw_fd()).ok()?;
+    address.path().map(PathBuf::from)
+}
+
+/// The path that the other end of a Unix socket is bound to, if it is to one.
+pub(crate) fn peer_path(socket: &impl AsFd) -> Option<PathBuf> {
+    let address = getpeername::<UnixAddr>(socket.as_fd().as_raw_fd()).ok()?;
+    address.path().map(PathBuf::from)
+}
+
+/// Who connected a Unix socket, by the kernel's word; `None` if it is none.
+pub(crate) fn peer_credentials(socket: &impl AsFd) -> Option<UnixCredentials> {
+    let credentials = getsockopt(socket, sockopt::PeerCredentials).ok()?;
+    // A socket of another family has an answer, too: nobody.
+    (credentials.pid() != 0).then_some(credentials)
+}
+
 fn internet_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
     if let Some(v4) = storage.as_sockaddr_in() {
         return Some(SocketAddr::V4((*v4).into()));
@@ -94,22 +114,20 @@ pub(crate) fn shutdown_write(socket: &impl AsFd) -> nix::Result<()> {
     shutdown(socket.as_fd().as_raw_fd(), Shutdown::Write)
 }
 
-/// Whether `fd` is a socket, and if so whether it listens.
+/// Whether `fd` is a stream socket, and if so whether it listens.
 pub(crate) fn socket_listens(fd: &impl AsFd) -> Option<bool> {
-    is_socket(fd).then(|| getsockopt(fd, sockopt::AcceptConn).unwrap_or(false))
+    let kind = getsockopt(fd, sockopt::SockType).ok()?;
+    (kind == SockType::Stream).then(|| getsockopt(fd, sockopt::AcceptConn).unwrap_or(false))
 }
 
-/// Whether `fd` is a socket.
-pub(crate) fn is_socket(fd: &impl AsFd) -> bool {
-    fstat(fd).is_ok_and(|stat| {
-        SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFSOCK
-    })
-}
-
-/// Whether a standard descriptor is a socket.
-pub(crate) fn is_standard_socket(number: RawFd) -> bool {
-    // SAFETY: as in `take_standard`.
-    is_socket(&unsafe { BorrowedFd::borrow_raw(number) })
+/// Whether a standard descriptor leads to this socket.
+pub(crate) fn is_standard(number: RawFd, socket: &impl AsFd) -> bool {
+    // SAFETY: as in `copy_standard`.
+    let standard = unsafe { BorrowedFd::borrow_raw(number) };
+    match (fstat(standard), fstat(socket)) {
+        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
+        _ => false,
+    }
 }
 
 /// `/dev/null`, for reading and writing.
@@ -118,17 +136,14 @@ pub(crate) fn null() -> nix::Result<OwnedFd> {
     nix::fcntl::open("/dev/null", flags, nix::sys::stat::Mode::empty())
 }
 
-/// Takes a standard descriptor for our own, under a number above 2, and leaves `/dev/null` under the
-/// old one, so that nothing that prints or is started later can reach the client by it.
-pub(crate) fn take_standard(number: RawFd) -> nix::Result<OwnedFd> {
+/// A copy of a standard descriptor, under a number above 2.
+pub(crate) fn copy_standard(number: RawFd) -> nix::Result<OwnedFd> {
     // SAFETY: descriptors 0 to 2 are open in every process of ours (the runtime sees to it), and the
     // borrow ends with this function.
     let standard = unsafe { BorrowedFd::borrow_raw(number) };
     let number = fcntl(standard, FcntlArg::F_DUPFD_CLOEXEC(3))?;
     // SAFETY: fcntl has just made it.
-    let taken = unsafe { OwnedFd::from_raw_fd(number) };
-    replace_standard(standard.as_raw_fd(), &null()?)?;
-    Ok(taken)
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Has a standard descriptor lead where `by` does.

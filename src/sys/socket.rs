@@ -1,25 +1,40 @@
 //! Sockets that listen.
+#![expect(unsafe_code, reason = "listen(2) with any backlog")]
 
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrIn6, bind, listen as listen_on,
+    AddressFamily, SockFlag, SockType, SockaddrIn, SockaddrIn6, UnixAddr, bind, connect,
     setsockopt, socket, sockopt,
 };
+use nix::sys::stat::{Mode, umask};
+
+/// How a socket listens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Listening {
+    /// Connections that the kernel completes before they are accepted; it has a bound of its own.
+    pub(crate) backlog: i32,
+    /// Other sockets of the same user may listen there, too, and share the connections.
+    pub(crate) reuse_port: bool,
+}
 
 /// Listens on one address, non-blocking. An IPv6 address stands for IPv6 alone, so that `::` and
 /// `0.0.0.0` can be had side by side.
-pub(crate) fn listen(address: SocketAddr, backlog: i32) -> nix::Result<OwnedFd> {
+pub(crate) fn listen(address: SocketAddr, listening: Listening) -> nix::Result<OwnedFd> {
     let family = match address {
         SocketAddr::V4(_) => AddressFamily::Inet,
         SocketAddr::V6(_) => AddressFamily::Inet6,
     };
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let fd = socket(family, SockType::Stream, flags, None)?;
+    let fd = stream(family)?;
     // A restart must not wait for the connections of the last run to be forgotten.
     setsockopt(&fd, sockopt::ReuseAddr, &true)?;
+    if listening.reuse_port {
+        setsockopt(&fd, sockopt::ReusePort, &true)?;
+    }
     match address {
         SocketAddr::V4(v4) => bind(fd.as_raw_fd(), &SockaddrIn::from(v4))?,
         SocketAddr::V6(v6) => {
@@ -27,6 +42,39 @@ pub(crate) fn listen(address: SocketAddr, backlog: i32) -> nix::Result<OwnedFd> 
             bind(fd.as_raw_fd(), &SockaddrIn6::from(v6))?;
         }
     }
-    listen_on(&fd, Backlog::new(backlog).map_err(|_| Errno::EINVAL)?)?;
+    begin(&fd, listening.backlog)?;
     Ok(fd)
+}
+
+/// Listens on a path, non-blocking; the file that is made there has these permissions from the first.
+pub(crate) fn listen_unix(path: &Path, mode: u32, backlog: i32) -> nix::Result<OwnedFd> {
+    let address = UnixAddr::new(path)?;
+    let fd = stream(AddressFamily::Unix)?;
+    let ours = umask(Mode::from_bits_truncate(!mode & 0o777));
+    let bound = bind(fd.as_raw_fd(), &address);
+    umask(ours);
+    bound?;
+    begin(&fd, backlog)?;
+    Ok(fd)
+}
+
+/// Whether somebody listens on a path.
+pub(crate) fn is_alive(path: &Path) -> nix::Result<bool> {
+    let fd = stream(AddressFamily::Unix)?;
+    match connect(fd.as_raw_fd(), &UnixAddr::new(path)?) {
+        Err(Errno::ECONNREFUSED) => Ok(false),
+        // There is a queue of others.
+        Ok(()) | Err(Errno::EAGAIN) => Ok(true),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn stream(family: AddressFamily) -> nix::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    socket(family, SockType::Stream, flags, None)
+}
+
+fn begin(fd: &OwnedFd, backlog: i32) -> nix::Result<()> {
+    // SAFETY: listen(2) looks at nothing but the numbers.
+    Errno::result(unsafe { libc::listen(fd.as_raw_fd(), backlog) }).map(drop)
 }

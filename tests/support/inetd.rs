@@ -3,13 +3,19 @@
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use nix::sys::signal::Signal;
 
 use super::log::Log;
 use super::peer::Peer;
-use super::process::Family;
+use super::process::{self, Family};
 use super::server::Setup;
 use super::wait_for;
+
+/// Moves descriptors 0 and 1 to 3 and 4, and says whom they are for.
+const PASS: &str =
+    "export LISTEN_PID=${LISTEN_PID-$$}; exec \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null";
 
 /// Where the program's standard error goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,6 +49,23 @@ impl Inetd {
         (Self::serve(setup, theirs.into(), stderr), Peer::over(ours))
     }
 
+    /// Hands over one or two sockets as descriptors from 3 on, in the way of sd_listen_fds(3).
+    pub(crate) fn passed(setup: &Setup, sockets: Vec<OwnedFd>) -> Self {
+        let family = Family::new();
+        let count = sockets.len();
+        let setup = setup.clone().env("LISTEN_FDS", &count.to_string());
+        let mut command = setup.wrapped(&["sh", "-c", PASS, "sh"]).command(&family);
+        let mut sockets = sockets.into_iter();
+        command.stdin(Stdio::from(sockets.next().unwrap()));
+        command.stdout(sockets.next().map_or_else(Stdio::null, Stdio::from));
+        Self::spawn(command, family)
+    }
+
+    /// Hands over a socket that listens as descriptor 0.
+    pub(crate) fn wait_for_clients(setup: &Setup, listener: impl Into<OwnedFd>) -> Self {
+        Self::serve(setup, listener.into(), Stderr::Pipe)
+    }
+
     fn serve(setup: &Setup, socket: OwnedFd, stderr: Stderr) -> Self {
         let family = Family::new();
         let mut command = setup.command(&family);
@@ -50,7 +73,12 @@ impl Inetd {
             command.stderr(Stdio::from(socket.try_clone().unwrap()));
         }
         command.stdout(Stdio::from(socket.try_clone().unwrap()));
-        let mut child = command.stdin(Stdio::from(socket)).spawn().unwrap();
+        command.stdin(Stdio::from(socket));
+        Self::spawn(command, family)
+    }
+
+    fn spawn(mut command: Command, family: Family) -> Self {
+        let mut child = command.spawn().unwrap();
         Self {
             log: child.stderr.take().map(Log::collect),
             child,
@@ -66,6 +94,12 @@ impl Inetd {
     /// What came on standard error; panics if that is the socket.
     pub(crate) fn log(&self) -> &Log {
         self.log.as_ref().unwrap()
+    }
+
+    /// Ends a listener.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        process::signal(self.pid(), Signal::SIGTERM);
+        self.wait()
     }
 
     /// Waits for its end and for nothing to be left.

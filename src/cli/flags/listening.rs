@@ -26,6 +26,27 @@ pub(super) const FLAGS: &[Flag] = &[
         ..FLAG
     },
     Flag {
+        long: "unix",
+        aliases: &[Alias {
+            name: "--unixsocket",
+            means: Means::Same,
+        }],
+        takes: Takes::File("PATH"),
+        section: Section::Listening,
+        help: "listen on a Unix socket, alone without -a or -p",
+        set: |options, value| store(&mut options.unix, value::path(value).map(Some)),
+        ..FLAG
+    },
+    Flag {
+        long: "unix-mode",
+        takes: Takes::Value("MODE"),
+        default: Preset::Value("0660"),
+        section: Section::Listening,
+        help: "its permissions: who may write may connect",
+        set: |options, value| store(&mut options.unix_mode, value::mode(value)),
+        ..FLAG
+    },
+    Flag {
         long: "redirect-port",
         aliases: &[Alias {
             name: "--redirport",
@@ -42,6 +63,22 @@ pub(super) const FLAGS: &[Flag] = &[
         section: Section::Listening,
         help: "descriptor 0 is the client",
         set: |options, value| store(&mut options.inetd, value::boolean(value)),
+        ..FLAG
+    },
+    Flag {
+        long: "backlog",
+        takes: Takes::Value("N"),
+        default: Preset::Value("1024"),
+        section: Section::Listening,
+        help: "connections that may wait to be accepted",
+        set: |options, value| store(&mut options.backlog, value::backlog(value)),
+        ..FLAG
+    },
+    Flag {
+        long: "reuse-port",
+        section: Section::Listening,
+        help: "let others listen on the same port, too",
+        set: |options, value| store(&mut options.reuse_port, value::boolean(value)),
         ..FLAG
     },
 ];

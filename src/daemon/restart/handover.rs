@@ -16,6 +16,8 @@ use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::Pid;
 
+use crate::daemon::inherit;
+use crate::daemon::socket_file::Identity;
 use crate::sys::{Error, exec, fd};
 
 use super::VARIABLE;
@@ -37,6 +39,8 @@ pub(in crate::daemon) struct Handover {
     pub(in crate::daemon) has_pid_file: bool,
     /// The slots are passed on, behind it.
     pub(in crate::daemon) has_slots: bool,
+    /// The file that one of the sockets is: it is to be removed.
+    pub(in crate::daemon) socket_file: Option<Identity>,
 }
 
 /// What our former self left: its sockets, its pid file, and what else there is to know.
@@ -77,15 +81,13 @@ impl Written {
 pub(in crate::daemon) fn take() -> Result<Option<Taken>, Error> {
     let number = |name| env::var(name).ok()?.parse::<u32>().ok();
     let is_ours = |name| number(name) == Some(process::id());
-    if !is_ours(VARIABLE) || !is_ours("LISTEN_PID") {
+    if !is_ours(VARIABLE) {
         return Ok(None);
     }
     let failed = |source| Error::new("take over", "the sessions of the last program", source);
-    let count = number("LISTEN_FDS").unwrap_or(0);
-    let count = RawFd::try_from(count).map_err(|_| failed(Errno::EBADF))?;
+    let sockets = inherit::passed()?.unwrap_or_default();
+    let count = RawFd::try_from(sockets.len()).map_err(|_| failed(Errno::EBADF))?;
     let end = exec::FIRST.saturating_add(count);
-    let sockets = (exec::FIRST..end).map(fd::take_passed);
-    let sockets = sockets.collect::<nix::Result<_>>().map_err(failed)?;
     let mut file = File::from(fd::take_passed(end).map_err(failed)?);
     let mut text = String::new();
     file.read_to_string(&mut text)
@@ -122,6 +124,9 @@ impl Handover {
         if self.has_slots {
             text.push_str("slots\n");
         }
+        if let Some(Identity { device, inode }) = self.socket_file {
+            let _infallible = writeln!(text, "socket-file {device} {inode}");
+        }
         text
     }
 
@@ -145,6 +150,7 @@ impl Handover {
                 "to-syslog" => handover.to_syslog = true,
                 "pid-file" => handover.has_pid_file = true,
                 "slots" => handover.has_slots = true,
+                "socket-file" => handover.socket_file = identity(rest),
                 _ => {}
             }
         }
@@ -155,6 +161,14 @@ impl Handover {
 fn noted(words: &str) -> Option<(Pid, usize)> {
     let (pid, slot) = words.split_once(' ')?;
     Some((Pid::from_raw(pid.parse().ok()?), slot.parse().ok()?))
+}
+
+fn identity(words: &str) -> Option<Identity> {
+    let (device, inode) = words.split_once(' ')?;
+    Some(Identity {
+        device: device.parse().ok()?,
+        inode: inode.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -172,6 +186,10 @@ mod tests {
             to_syslog: true,
             has_pid_file: true,
             has_slots: true,
+            socket_file: Some(Identity {
+                device: 2049,
+                inode: 18_446_744_073_709_551_615,
+            }),
         }
     }
 

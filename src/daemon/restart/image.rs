@@ -14,7 +14,13 @@ use crate::sys::exec;
 use super::VARIABLE;
 
 /// What is not passed on: it was about the descriptors of this start.
-const OF_THIS_START: [&str; 4] = ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", VARIABLE];
+const OF_THIS_START: [&str; 5] = [
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    VARIABLE,
+];
 
 /// A program and its arguments.
 #[derive(Debug)]
