@@ -17,4 +17,5 @@ mod interop {
     mod clients;
     mod inetd;
     mod tcpserver;
+    mod websocketd;
 }

@@ -158,10 +158,12 @@ fn of_request(
         None => request.path().to_owned(),
     };
     let local_port = peer.local_port();
-    let server_port = host
-        .as_ref()
-        .and_then(|host| host.port)
-        .map_or_else(|| local_port.clone(), |port| port.to_string());
+    // A host without a port is at the scheme's own, wherever a proxy has led the client.
+    let scheme_port = if peer.place().is_secure { 443 } else { 80 };
+    let server_port = match &host {
+        Some(host) => host.port.unwrap_or(scheme_port).to_string(),
+        None => local_port.clone(),
+    };
     let server_name = host.map_or_else(|| peer.local_ip(), |host| host.host.to_owned());
     let text = |name: &str, value: &str| (name.into(), value.into());
     let mut all = vec![

@@ -52,7 +52,8 @@ impl<'a> Origin<'a> {
 /// Whether `pattern` names the origin that `origin` is the text of: by its parts, or, for `null` and
 /// for schemes without hosts such as `file://`, by being the same text.
 pub(super) fn is_named_by(origin: &[u8], pattern: &str) -> bool {
-    origin.eq_ignore_ascii_case(pattern.as_bytes())
+    let is_text = pattern.eq_ignore_ascii_case("null") || pattern.ends_with("://");
+    (is_text && origin.eq_ignore_ascii_case(pattern.as_bytes()))
         || Origin::parse(origin).is_some_and(|origin| origin.is_named_by(pattern))
 }
 
@@ -168,6 +169,7 @@ mod tests {
             ("example.com", "http://example.com.evil.example"),
             ("example.com", "http://example.com@evil.example"),
             ("example.com", "null"),
+            ("example.com", "example.com"),
             ("example.com:80", "https://example.com"),
             ("example.com:80", "app://example.com"),
             ("http://example.com", "https://example.com"),

@@ -126,15 +126,15 @@ impl Drop for SuperServer {
     }
 }
 
-/// A port that is ours until inetd listens on it: bound, so that the kernel gives it to nobody else,
+/// A port that is ours until another program listens on it: bound, so that the kernel gives it to nobody else,
 /// with SO_REUSEADDR, so that another socket with it may be bound there and listen.
-struct ReservedPort {
+pub(super) struct ReservedPort {
     service: String,
     socket: OwnedFd,
 }
 
 impl ReservedPort {
-    fn new(service: &str) -> Self {
+    pub(super) fn new(service: &str) -> Self {
         let socket = socket(
             AddressFamily::Inet,
             SockType::Stream,
@@ -150,7 +150,7 @@ impl ReservedPort {
         }
     }
 
-    fn named(&self) -> (String, u16) {
+    pub(super) fn named(&self) -> (String, u16) {
         let address: SockaddrIn = getsockname(self.socket.as_raw_fd()).unwrap();
         (self.service.clone(), address.port())
     }
@@ -170,7 +170,7 @@ fn reserve_ports(configuration: &mut String) -> Vec<ReservedPort> {
 }
 
 /// Whether a socket listens on this port of 127.0.0.1, without connecting to it.
-fn is_listened_on(port: u16) -> bool {
+pub(super) fn is_listened_on(port: u16) -> bool {
     let address = u32::from_ne_bytes(Ipv4Addr::LOCALHOST.octets());
     let listening = format!(" {address:08X}:{port:04X} 00000000:0000 0A ");
     fs::read_to_string("/proc/net/tcp")
