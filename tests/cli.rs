@@ -74,6 +74,10 @@ const MISTAKES: &[&str] = &[
     "--log-level loud cat",
     "--loglevel loud cat",
     "--log-format xml cat",
+    "--header X-A cat",
+    "--header-ws Upgrade:h2c cat",
+    "--header-ws Sec-WebSocket-Protocol:chat cat",
+    "--require-origin=yes cat",
     // two that exclude each other
     "--port 1 --port 2 cat",
     "--record line -b cat",

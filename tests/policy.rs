@@ -80,6 +80,20 @@ fn a_client_that_is_no_browser_may_connect() {
 }
 
 #[test]
+fn a_client_that_is_no_browser_may_not_connect_where_an_origin_is_required() {
+    for allow in ["--any-origin", "--same-origin"] {
+        let server = Server::cat(&["--require-origin", allow]);
+        let origin = format!("http://localhost:{}", server.port());
+        assert_eq!(from_origin(&server, &origin).status, 101);
+        let refusal = server.refusal(&server.upgrade("/"));
+        assert_eq!(refusal.status, 403);
+        assert!(refusal.body.contains("Origin"), "{}", refusal.body);
+        let refuse = server.log().event("refuse");
+        assert_eq!(refuse.get("remedy"), "--require-origin=false");
+    }
+}
+
+#[test]
 fn any_page_may_connect_if_the_operator_says_so() {
     let server = Server::cat(&["--any-origin"]);
     for origin in ["http://evil.example", "null", "https://localhost:1"] {

@@ -10,7 +10,7 @@ use super::root::Root;
 use super::said::Spoken as _;
 use super::value::{quoted, reason};
 use super::{Failure, Options, encryption, program};
-use crate::daemon::{Config, Identity, Source, UnixSocket};
+use crate::daemon::{Config, ExtraHeaders, Identity, Source, UnixSocket};
 use crate::handshake::server::{Hosts, Origins, Policy};
 
 /// Where to listen unless told otherwise; the table prints the same.
@@ -34,6 +34,7 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
     let pid_file = pid_file(&options)?;
     let policy = Policy {
         origins: origins(&options)?,
+        requires_origin: options.require_origin,
         hosts: hosts(&options)?,
         protocols: options.protocols,
     };
@@ -54,6 +55,10 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         record: options.record,
         invalid_utf8: options.invalid_utf8,
         stderr: options.stderr,
+        headers: ExtraHeaders {
+            upgrade: [options.headers.as_slice(), &options.headers_ws].concat(),
+            others: [options.headers.as_slice(), &options.headers_http].concat(),
+        },
         reverse_lookup: options.reverse_lookup,
         env: options.env,
         pass_env: options.pass_env,

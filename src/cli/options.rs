@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::said::{Spoken, Words};
 use crate::daemon::{InvalidUtf8, Limit, ServiceStderr};
+use crate::handshake::Header;
 use crate::log::{Format, Level};
 use crate::record::Record;
 
@@ -40,7 +41,11 @@ pub struct Options {
     pub origins: Vec<String>,
     pub same_origin: Option<bool>,
     pub any_origin: Option<bool>,
+    pub require_origin: bool,
     pub hosts: Vec<String>,
+    pub headers: Vec<Header>,
+    pub headers_ws: Vec<Header>,
+    pub headers_http: Vec<Header>,
     pub console: bool,
     pub max_clients: Option<usize>,
     pub max_message: Option<u64>,

@@ -11,8 +11,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::daemon::Limit;
-use crate::handshake::is_token;
 use crate::handshake::server::{is_host_pattern, is_origin_pattern};
+use crate::handshake::{Header, HeaderError, is_token};
 
 /// The shortest duration that is not none: what the clock of the relay can tell apart.
 const MIN_DURATION: Duration = Duration::from_millis(1);
@@ -187,6 +187,26 @@ pub(super) fn origins(value: &OsStr) -> Result<Vec<String>, String> {
         name if is_origin_pattern(name) => Ok(()),
         _ => Err("give origins such as chat.example.org, https://example.org:8443 or null"),
     })
+}
+
+/// A header line for responses (RFC 9110 5).
+pub(super) fn header(value: &OsStr) -> Result<Header, String> {
+    Header::parse(text(value)?).map_err(|error| {
+        match error {
+            HeaderError::Reserved if names_protocols(value) => {
+                "say which subprotocols are spoken with --protocol"
+            }
+            HeaderError::Reserved => "leave it out: this header is the program's own",
+            HeaderError::Value => "give a value without control bytes",
+            HeaderError::Name => "give \"Name: value\", the name without blanks",
+        }
+        .to_owned()
+    })
+}
+
+fn names_protocols(line: &OsStr) -> bool {
+    let name = line.as_bytes().split(|byte| *byte == b':').next();
+    name.is_some_and(|name| name.eq_ignore_ascii_case(b"Sec-WebSocket-Protocol"))
 }
 
 /// Subprotocols: tokens, as RFC 6455 4.1 asks.

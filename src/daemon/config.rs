@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::handshake::Header;
 use crate::handshake::server::Policy;
 use crate::record::Record;
 use crate::sys::limit::Limit;
@@ -33,6 +34,8 @@ pub struct Config {
     pub stderr: ServiceStderr,
     /// Who may connect, under which host names, with which subprotocols.
     pub policy: Policy,
+    /// Lines that are added to responses.
+    pub headers: ExtraHeaders,
     /// Whether clients' names are looked up for the service.
     pub reverse_lookup: bool,
     /// Variables added to the service's environment.
@@ -71,6 +74,15 @@ pub struct Config {
     pub limits: Vec<Limit>,
     /// Whether sessions confine themselves, where that is built in.
     pub sandbox: bool,
+}
+
+/// The header lines that the operator adds to responses.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ExtraHeaders {
+    /// To the 101.
+    pub upgrade: Vec<Header>,
+    /// To every other, refusals among them.
+    pub others: Vec<Header>,
 }
 
 /// Where connections come from.

@@ -26,7 +26,7 @@ mod status;
 
 pub use crate::sys::limit::Limit;
 pub use crate::sys::user::Identity;
-pub use config::{Config, InvalidUtf8, Program, ServiceStderr, Source, UnixSocket};
+pub use config::{Config, ExtraHeaders, InvalidUtf8, Program, ServiceStderr, Source, UnixSocket};
 
 use std::os::fd::OwnedFd;
 

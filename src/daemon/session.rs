@@ -156,7 +156,8 @@ impl Session<'_> {
             "http"
         };
         let port = self.config.source.port();
-        match redirect::response(request, scheme, port) {
+        let extra = &self.config.headers.others;
+        match redirect::response(request, scheme, port, extra) {
             Ok(response) => self.say_and_end(&response),
             Err(reject) => self.refuse(reject, Some(request)),
         }
@@ -226,7 +227,7 @@ impl Session<'_> {
         }
         .write();
         let mut response = Vec::new();
-        upgrade.write_response(&[], &mut response);
+        upgrade.write_response(&self.config.headers.upgrade, &mut response);
         // A client that has gone in the meantime is noticed by the relay, which ends the service.
         let patience = Patience::until(accepted + self.config.handshake_timeout, &self.signals);
         let _gone = self.transport.write_all(&response, patience);
@@ -273,7 +274,8 @@ impl Session<'_> {
                 return self.refuse(Reject::Method, Some(request));
             }
             let mut response = Vec::new();
-            crate::site::console::response(request.method(), &mut response);
+            let extra = &self.config.headers.others;
+            crate::site::console::response(request.method(), extra, &mut response);
             return self.say_and_end(&response);
         }
         self.refuse(Reject::NotUpgrade, Some(request));
@@ -282,11 +284,12 @@ impl Session<'_> {
     /// Answers with a status and says so in the log.
     fn refuse(&mut self, reject: Reject, request: Option<&Request<'_>>) {
         let mut response = Vec::new();
+        let extra = &self.config.headers.others;
         match request {
             Some(request) if request.method() == "HEAD" => {
-                reject.write_response_to_head(&[], &mut response);
+                reject.write_response_to_head(extra, &mut response);
             }
-            _ => reject.write_response(&[], &mut response),
+            _ => reject.write_response(extra, &mut response),
         }
         log::Refuse {
             peer: &self.peer.to_string(),

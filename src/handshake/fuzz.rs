@@ -95,11 +95,13 @@ fn policies() -> [Policy; 3] {
         Policy::default(),
         Policy {
             origins: Origins::Any,
+            requires_origin: true,
             hosts: Hosts::Any,
             protocols: vec!["chat".to_owned()],
         },
         Policy {
             origins: Origins::Listed(listed()),
+            requires_origin: false,
             hosts: Hosts::Listed(listed()),
             protocols: Vec::new(),
         },

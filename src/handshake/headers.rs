@@ -119,7 +119,8 @@ impl Header {
         &self.value
     }
 
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    /// Appends the line, with its end.
+    pub fn write(&self, out: &mut Vec<u8>) {
         write_line(&self.name, &self.value, out);
     }
 }

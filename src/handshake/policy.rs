@@ -10,13 +10,16 @@ use super::origin::{self, Origin};
 pub struct Policy {
     /// From which pages a browser may connect.
     pub origins: Origins,
+    /// Whether a request without Origin, as programs make it that are no browsers, is turned down.
+    pub requires_origin: bool,
     /// Which names the Host header may hold.
     pub hosts: Hosts,
     /// Subprotocols the service speaks, in order of preference.
     pub protocols: Vec<String>,
 }
 
-/// From which pages a browser may connect. A request without Origin is no browser's and passes.
+/// From which pages a browser may connect. A request without Origin is no browser's, and passes
+/// unless the policy requires one.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Origins {
     /// From pages of the same scheme, host and port.

@@ -56,6 +56,8 @@ pub enum Reject {
     VersionRepeated,
     /// 403: the page's origin may not connect.
     Origin,
+    /// 403: the client does not say from which page it comes.
+    OriginMissing,
     /// 404: the path names no program.
     NotFound,
     /// 405: the method is not GET.
@@ -178,6 +180,7 @@ impl Reject {
             Self::UpgradeMissing => (400, "", "the Upgrade header must list websocket: a proxy in between has to pass it on"),
             Self::VersionRepeated => (400, "", "there must not be more than one Sec-WebSocket-Version header"),
             Self::Origin => (403, "--origin", "pages of this origin may not connect here: the operator can allow them with --origin"),
+            Self::OriginMissing => (403, "--require-origin=false", "an Origin header is required here: the operator can allow connections without one"),
             Self::NotFound => (404, "", "there is no such program: check the path"),
             Self::Method => (405, "", "send GET: no other method is answered here"),
             Self::Timeout => (408, "--handshake-timeout", "the request did not arrive in time: send all of it at once"),
@@ -215,7 +218,7 @@ mod tests {
     use super::super::client::Response;
     use super::*;
 
-    const ALL: [Reject; 39] = [
+    const ALL: [Reject; 40] = [
         Reject::Head(HeadError::ControlByte),
         Reject::Head(HeadError::FirstLine),
         Reject::Head(HeadError::FirstLineTooLong),
@@ -244,6 +247,7 @@ mod tests {
         Reject::UpgradeMissing,
         Reject::VersionRepeated,
         Reject::Origin,
+        Reject::OriginMissing,
         Reject::NotFound,
         Reject::Method,
         Reject::Timeout,

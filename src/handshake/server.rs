@@ -140,7 +140,10 @@ fn find_key<'a>(request: &Request<'a>) -> Result<&'a [u8], Reject> {
 /// none.
 fn check_origin(request: &Request<'_>, policy: &Policy, place: &Place) -> Result<(), Reject> {
     let Some(origin) = request.lines().only("Origin", Reject::OriginRepeated)? else {
-        return Ok(());
+        return match policy.requires_origin {
+            true => Err(Reject::OriginMissing),
+            false => Ok(()),
+        };
     };
     let host = request.host().ok_or(Reject::HostMissing)?;
     if policy.origins.allow(origin, &host, place) {
@@ -168,6 +171,7 @@ mod tests {
     fn policy(protocols: &[&str]) -> Policy {
         Policy {
             origins: Origins::Listed(vec!["example.com".to_owned()]),
+            requires_origin: false,
             hosts: Hosts::Local,
             protocols: protocols.iter().map(|name| (*name).to_owned()).collect(),
         }

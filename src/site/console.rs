@@ -4,6 +4,8 @@
 //! to inject. What the service sends is shown as text, and the policy in the response's head lets
 //! nothing run or load but the page's own script and style.
 
+use crate::handshake::Header;
+
 /// The page: HTML with its style and script inside, and no reference to anything else.
 const PAGE: &[u8] = include_bytes!("console.html");
 
@@ -24,13 +26,17 @@ Connection: close\r\n\
 Content-Length: ";
 
 /// Appends the whole response to `out`: status line, head and page; for `HEAD` the same without the
-/// page (RFC 9110 9.3.2).
+/// page (RFC 9110 9.3.2). `extra` are lines that the operator adds.
 ///
 /// `method` is `GET` or `HEAD`, in capitals: what else there is, the caller has refused with 405.
-pub fn response(method: &str, out: &mut Vec<u8>) {
+pub fn response(method: &str, extra: &[Header], out: &mut Vec<u8>) {
     out.extend_from_slice(HEAD.as_bytes());
     out.extend_from_slice(PAGE.len().to_string().as_bytes());
-    out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(b"\r\n");
+    for header in extra {
+        header.write(out);
+    }
+    out.extend_from_slice(b"\r\n");
     if method != "HEAD" {
         out.extend_from_slice(PAGE);
     }
@@ -46,7 +52,7 @@ mod tests {
 
     fn response_to(method: &str) -> String {
         let mut out = Vec::new();
-        response(method, &mut out);
+        response(method, &[], &mut out);
         String::from_utf8(out).unwrap()
     }
 

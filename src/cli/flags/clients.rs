@@ -33,6 +33,13 @@ pub(super) const FLAGS: &[Flag] = &[
         ..FLAG
     },
     Flag {
+        long: "require-origin",
+        section: Section::Clients,
+        help: "from pages only: a request has to name one",
+        set: |options, value| store(&mut options.require_origin, value::boolean(value)),
+        ..FLAG
+    },
+    Flag {
         long: "host",
         takes: Takes::Value("NAME,..."),
         default: Preset::Words("local ones on loopback"),
@@ -51,6 +58,33 @@ pub(super) const FLAGS: &[Flag] = &[
         section: Section::Http,
         help: "answer GET with a page to try the service on",
         set: |options, value| store(&mut options.console, value::boolean(value)),
+        ..FLAG
+    },
+    Flag {
+        long: "header",
+        takes: Takes::Value("LINE"),
+        is_repeatable: true,
+        section: Section::Http,
+        help: "add \"Name: value\" to every response",
+        set: |options, value| append(&mut options.headers, [value::header(value)?]),
+        ..FLAG
+    },
+    Flag {
+        long: "header-ws",
+        takes: Takes::Value("LINE"),
+        is_repeatable: true,
+        section: Section::Http,
+        help: "to those that begin a WebSocket",
+        set: |options, value| append(&mut options.headers_ws, [value::header(value)?]),
+        ..FLAG
+    },
+    Flag {
+        long: "header-http",
+        takes: Takes::Value("LINE"),
+        is_repeatable: true,
+        section: Section::Http,
+        help: "to all others",
+        set: |options, value| append(&mut options.headers_http, [value::header(value)?]),
         ..FLAG
     },
 ];

@@ -146,7 +146,7 @@ impl Section {
             Self::Messages => "How messages look to the service",
             Self::Service => "The service",
             Self::Clients => "Who may connect",
-            Self::Http => "Plain HTTP",
+            Self::Http => "HTTP",
             Self::Limits => "Limits",
             Self::Privileges => "Privileges",
             Self::Process => "The process",
