@@ -11,6 +11,8 @@ use crate::sys::limit::Limit;
 use crate::sys::user::Identity;
 use crate::transport::Acceptor;
 
+use super::relay::{Settings, Words};
+
 /// All that a listener and its sessions need to know.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -83,6 +85,37 @@ pub struct ExtraHeaders {
     pub upgrade: Vec<Header>,
     /// To every other, refusals among them.
     pub others: Vec<Header>,
+}
+
+/// A typed record of a fragmented message is held until its length is known: at most so much of it
+/// where messages may have any size.
+const MAX_HELD_LEN: u64 = 16 << 20;
+
+/// How much of a message may be held if it may have `max_message` bytes, or any number.
+pub(crate) fn max_held_len(max_message: Option<u64>) -> usize {
+    let max = max_message.unwrap_or(MAX_HELD_LEN).min(MAX_HELD_LEN);
+    usize::try_from(max).unwrap_or(usize::MAX)
+}
+
+impl Config {
+    /// What of it a session's relay looks at.
+    pub(super) fn relay(&self) -> Settings {
+        Settings {
+            record: self.record,
+            invalid_utf8: self.invalid_utf8,
+            max_held_len: max_held_len(self.max_message),
+            words: Words {
+                vanished: "client vanished",
+                stopping: "server is stopping",
+                output: "service output",
+            },
+            grace: self.grace,
+            write_timeout: self.write_timeout,
+            idle_timeout: self.idle_timeout,
+            ping: self.ping,
+            close_at_end: None,
+        }
+    }
 }
 
 /// Where connections come from.

@@ -16,7 +16,7 @@ mod orphans;
 mod peer;
 mod pid_file;
 mod redirect;
-mod relay;
+pub(crate) mod relay;
 mod request;
 mod restart;
 mod service;

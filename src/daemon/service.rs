@@ -11,10 +11,12 @@ use nix::unistd::Pid;
 
 use crate::sys::child::{self, Command};
 use crate::sys::slot::Slot;
+use crate::sys::stream::Stream;
 use crate::sys::{Error, fd};
 
 use super::config::{Config, ServiceStderr};
 use super::environment::Standing;
+use super::relay::Near;
 
 /// What every service is started from: the strings are made once, and sessions inherit them.
 #[derive(Debug)]
@@ -114,6 +116,16 @@ impl Service {
             fd::make_nonblocking(end).map_err(failed)?;
         }
         Ok(service)
+    }
+
+    /// What the relay joins the peer to.
+    pub(super) fn into_near(self) -> Near {
+        Near {
+            sink: self.stdin.map(Stream::pipe),
+            source: self.stdout.map(Stream::pipe),
+            stderr: self.stderr,
+            program: Some(self.pid),
+        }
     }
 }
 

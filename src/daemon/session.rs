@@ -21,7 +21,7 @@ use crate::transport::Transport;
 use super::config::Config;
 use super::peer::Peer;
 use super::redirect;
-use super::relay::{Outcome, Relay};
+use super::relay::{Far, Keys, Outcome, Relay};
 use super::request::{Head, HeadEnd};
 use super::service::{Service, Template};
 use super::status::Status;
@@ -240,12 +240,19 @@ impl Session<'_> {
         };
         let connection = Connection::new(Role::Server, limits);
         let group = service.pid;
-        let relay = Relay::new(
-            self.transport,
+        let far = Far {
+            transport: self.transport,
             connection,
-            head.rest(),
-            service,
-            (self.config, self.signals, status),
+            first: head.rest(),
+            keys: Keys::None,
+        };
+        let settings = self.config.relay();
+        let relay = Relay::new(
+            far,
+            service.into_near(),
+            settings,
+            self.signals,
+            Some(status),
         );
         // All that is needed is open: the descriptors, the event queue, the system log.
         for lack in self.sandbox.map_or_else(Vec::new, |it| it.enter(group)) {

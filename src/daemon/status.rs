@@ -6,7 +6,7 @@ use crate::log::{self, Traffic};
 
 /// Whom a session serves, and since when.
 #[derive(Clone, Debug)]
-pub(super) struct Status {
+pub(crate) struct Status {
     pub(super) peer: String,
     pub(super) accepted: Instant,
 }

@@ -20,6 +20,7 @@ pub(crate) mod sandbox;
 pub(crate) mod signal;
 pub(crate) mod slot;
 pub(crate) mod socket;
+pub(crate) mod stream;
 pub(crate) mod terminal;
 pub(crate) mod user;
 

@@ -1,20 +1,18 @@
-//! Client to service: transport, frames, messages, records, pipe.
+//! Far to near: transport, frames, messages, records, pipe.
 
+use nix::errno::Errno;
 use std::io;
 use std::mem;
 use std::num::NonZeroUsize;
-use std::os::fd::OwnedFd;
-
-use nix::errno::Errno;
 
 use crate::connection::{Connection, Event, Fault, Limit};
 use crate::log::Traffic;
 use crate::queue::{Batch, Queue};
 use crate::record::{Encoder, Record};
-use crate::sys::fd;
+use crate::sys::stream::Stream;
 
 use super::buffer::{Buffer, Filled};
-use super::client::Client;
+use super::peer::Peer;
 
 /// One read of the client.
 const BUFFER_LEN: NonZeroUsize = NonZeroUsize::new(64 * 1024).unwrap();
@@ -26,24 +24,24 @@ const HIGH_MARK: usize = 184 * 1024;
 /// Where records go: a pipe, and what the kernel said of it.
 #[derive(Debug)]
 struct Sink {
-    pipe: OwnedFd,
+    pipe: Stream,
     is_writable: bool,
 }
 
-/// What a look at the client's bytes brought, beside data.
+/// What a look at the peer's bytes brought, beside data.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Heard {
     /// Something was taken or delivered: it is worth looking again.
     pub(super) progress: bool,
     /// At least one message ended.
     pub(super) message: bool,
-    /// Bytes came from the client.
+    /// Bytes came from the peer.
     pub(super) bytes: bool,
-    /// The client's Close frame.
+    /// The peer's Close frame.
     pub(super) close: bool,
     /// The stream ended.
     pub(super) ended: bool,
-    /// Bytes had nowhere to go: the service has closed its input.
+    /// Bytes had nowhere to go: nobody will ever read them.
     pub(super) undelivered: bool,
 }
 
@@ -60,13 +58,13 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    pub(super) fn new(record: Record, max_held_len: usize, sink: Option<OwnedFd>) -> Self {
+    pub(super) fn new(record: Record, max_held_len: usize, sink: Option<Stream>) -> Self {
         Self {
             buffer: Buffer::new(BUFFER_LEN),
             scratch: Vec::new(),
             encoder: Encoder::new(record, max_held_len),
             queue: Queue::new(),
-            // A new pipe has room.
+            // There is room, or the first write tells that there is none.
             sink: sink.map(|pipe| Sink {
                 pipe,
                 is_writable: true,
@@ -76,35 +74,35 @@ impl Inbound {
         }
     }
 
-    /// Bytes that came with the request.
+    /// Bytes that came with the handshake.
     pub(super) fn preload(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.buffer.append(bytes)
     }
 
-    /// The service can take more.
+    /// The near end can take more.
     pub(super) fn note_writable(&mut self) {
         if let Some(sink) = &mut self.sink {
             sink.is_writable = true;
         }
     }
 
-    /// Whether the client is not read because the service does not read.
+    /// Whether the peer is not read because the near end does not take what it said.
     pub(super) fn is_stalled(&self) -> bool {
         self.sink.is_some() && self.queue.len() >= HIGH_MARK
     }
 
-    /// Whether everything that came has been handed to the service.
+    /// Whether everything that came has been handed on.
     pub(super) fn is_delivered(&self) -> bool {
         self.queue.is_empty() && self.buffer.is_empty()
     }
 
-    /// Nothing more comes from the client: the service gets EOF after what is queued.
+    /// Nothing more comes from the peer: the near end gets EOF after what is queued.
     pub(super) fn end(&mut self) {
         self.is_ended = true;
         self.close_when_done();
     }
 
-    /// The service gets EOF now; what is queued is dropped.
+    /// The near end gets EOF now; what is queued is dropped.
     pub(super) fn abandon(&mut self) {
         self.sink = None;
         self.queue.clear();
@@ -113,7 +111,7 @@ impl Inbound {
     /// One step: deliver what waits, then decode what was read, then read.
     pub(super) fn step(
         &mut self,
-        client: &mut Client,
+        peer: &mut Peer,
         connection: &mut Connection,
     ) -> (Heard, Option<Fault>) {
         let mut heard = Heard::default();
@@ -121,8 +119,8 @@ impl Inbound {
         if self.is_stalled() {
             return (heard, None);
         }
-        if self.buffer.is_empty() && client.is_readable {
-            match client.read(&mut self.buffer) {
+        if self.buffer.is_empty() && peer.is_readable {
+            match peer.read(&mut self.buffer) {
                 Some(Filled::Ended) => heard.ended = true,
                 Some(Filled::All | Filled::Some) => heard.bytes = true,
                 None => {}
@@ -223,7 +221,7 @@ impl Inbound {
     }
 
     /// The pipe to register for readiness.
-    pub(super) fn pipe(&self) -> Option<&OwnedFd> {
+    pub(super) fn pipe(&self) -> Option<&Stream> {
         self.sink.as_ref().map(|sink| &sink.pipe)
     }
 }
@@ -238,9 +236,9 @@ impl Sink {
         if !self.is_writable || asked == 0 {
             return Ok(0);
         }
-        match fd::write_vectored(&self.pipe, &slices()) {
+        match self.pipe.write(&slices()) {
             Ok(written) => {
-                self.is_writable = written == asked;
+                self.is_writable = self.pipe.has_room(written == asked);
                 Ok(written)
             }
             Err(Errno::EAGAIN) => {

@@ -1,4 +1,4 @@
-//! The service's part of the end: EOF, time, SIGTERM, time, SIGKILL, to its whole process group.
+//! A program's part of the end: EOF, time, SIGTERM, time, SIGKILL, to its whole process group.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::Relay;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Ladder {
-    /// The service runs.
+    /// The program runs.
     Waiting,
     /// It has, or gets, EOF.
     Eof { since: Instant },
@@ -18,7 +18,7 @@ pub(super) enum Ladder {
     Term { since: Instant },
     /// It was sent SIGKILL.
     Kill { since: Instant },
-    /// Nobody is left in its group.
+    /// Nobody is left in its group, or there never was a program.
     Done,
 }
 
@@ -51,11 +51,11 @@ impl Relay {
         self.ladder = match self.ladder {
             Ladder::Eof { .. } => {
                 self.inbound.abandon();
-                child::signal_group(self.service.pid, Signal::SIGTERM);
+                self.signal_program(Signal::SIGTERM);
                 Ladder::Term { since: now }
             }
             Ladder::Term { .. } => {
-                child::signal_group(self.service.pid, Signal::SIGKILL);
+                self.signal_program(Signal::SIGKILL);
                 self.outbound.close_source();
                 Ladder::Kill { since: now }
             }
@@ -63,5 +63,10 @@ impl Relay {
             Ladder::Kill { .. } | Ladder::Waiting | Ladder::Done => Ladder::Done,
         };
         self.note_group();
+    }
+    fn signal_program(&self, signal: Signal) {
+        if let Some(program) = self.program {
+            child::signal_group(program, signal);
+        }
     }
 }

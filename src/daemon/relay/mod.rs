@@ -1,19 +1,22 @@
-//! The relay: one event loop that moves bytes between a client and a service until both are done.
+//! The relay: one event loop that moves bytes between a peer and a program, or whatever else reads and
+//! writes records, until both are done. It does not know whether it is the server or the client.
 //!
 //! ```text
-//! client ─ transport ─► frames ─► messages ─► records ─► queue ─► pipe ─► service      inbound
-//! client ◄─ transport ◄─ queue ◄─ frames ◄─ messages ◄─ records ◄─ pipe ◄─ service     outbound
+//! far ─ transport ─► frames ─► messages ─► records ─► queue ─► pipe ─► near      inbound
+//! far ◄─ transport ◄─ queue ◄─ frames ◄─ messages ◄─ records ◄─ pipe ◄─ near     outbound
 //! ```
 //!
-//! What is awaited of the client is a [`Phase`], what of the service a [`Ladder`]. Interest is registered
+//! What is awaited of the peer is a [`Phase`], what of a program a [`Ladder`]. Interest is registered
 //! once, edge-triggered; each end remembers what the kernel said and works where that meets what is
 //! wanted. When nothing moves nothing is held: the buffers go back to the kernel.
 
 mod buffer;
-mod client;
+mod ends;
 mod inbound;
+mod keys;
 mod ladder;
 mod outbound;
+mod peer;
 mod phase;
 mod stderr;
 mod timers;
@@ -25,6 +28,7 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 use crate::connection::Connection;
 use crate::frame::CloseCode;
@@ -32,27 +36,24 @@ use crate::log::Traffic;
 use crate::sys::child::{self, End};
 use crate::sys::pages::give_back_unused;
 use crate::sys::signal::Signals;
-use crate::transport::Transport;
 
-use super::config::Config;
-use super::service::Service;
 use super::status::Status;
-use client::Client;
+pub(crate) use ends::{Far, Near, Settings, Words};
+pub(crate) use keys::Keys;
+
 use inbound::{Heard, Inbound};
 use ladder::Ladder;
 use outbound::Outbound;
+use peer::Peer;
 use phase::Phase;
 use stderr::Stderr;
 use timers::Timers;
 
-const CLIENT: Token = Token(0);
+const PEER: Token = Token(0);
 const SINK: Token = Token(1);
 const SOURCE: Token = Token(2);
 const STDERR: Token = Token(3);
 const SIGNALS: Token = Token(4);
-
-/// A server masks nothing.
-const NO_KEY: [u8; 4] = [0; 4];
 
 /// Rounds of work before signals and clock are looked at again, however much there is to do.
 const MAX_ROUNDS: usize = 16;
@@ -60,20 +61,23 @@ const MAX_ROUNDS: usize = 16;
 /// How long buffers outlive the bytes that moved through them.
 const HOLD: Duration = Duration::from_millis(100);
 
-/// A typed record of a fragmented message is held until its length is known: at most so much of it
-/// where messages may have any size.
-const MAX_HELD_LEN: u64 = 16 << 20;
-
-/// How a session went.
+/// How it went.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    /// The status code: the client's if it closed first, 1005 if it gave none, 1006 if it vanished.
-    pub(super) code: CloseCode,
-    pub(super) reason: String,
-    pub(super) inbound: Traffic,
-    pub(super) outbound: Traffic,
-    /// How the service ended; `None` if it could not be ended.
-    pub(super) status: Option<End>,
+#[allow(dead_code, reason = "for websock, which is on its way")]
+pub(crate) struct Outcome {
+    /// The status code: the peer's if it closed first, 1005 if it gave none, 1006 if it vanished.
+    pub(crate) code: CloseCode,
+    pub(crate) reason: String,
+    pub(crate) inbound: Traffic,
+    pub(crate) outbound: Traffic,
+    /// How the program ended; `None` if there was none, or it could not be ended.
+    pub(crate) status: Option<End>,
+    /// Whether the peer has said its Close.
+    pub(crate) has_peer_closed: bool,
+    /// Whether it ended because we were told to end, or nobody had any use for more.
+    pub(crate) is_stopped: bool,
+    /// How the connection was lost, if it was before the peer had closed.
+    pub(crate) loss: Option<String>,
 }
 
 /// Why we close: what the Close frame says.
@@ -92,83 +96,74 @@ impl Goodbye {
     }
 }
 
-/// The settings the relay itself looks at.
-#[derive(Clone, Copy, Debug)]
-struct Settings {
-    grace: Duration,
-    write_timeout: Option<Duration>,
-    idle_timeout: Option<Duration>,
-    ping: Option<Duration>,
-}
-
 #[derive(Debug)]
-pub(super) struct Relay {
+pub(crate) struct Relay {
     settings: Settings,
     poll: Poll,
     signals: Signals,
-    /// Whom it serves.
-    about: Status,
-    client: Client,
+    /// Whom it serves; `None`: nobody asks.
+    about: Option<Status>,
+    peer: Peer,
     connection: Connection,
     inbound: Inbound,
     outbound: Outbound,
     stderr: Option<Stderr>,
-    service: Service,
+    program: Option<Pid>,
     status: Option<End>,
     phase: Phase,
     ladder: Ladder,
     timers: Timers,
     /// Whether nothing has moved since memory was given back.
     is_at_rest: bool,
-    /// Why the session ends, as soon as that is known.
+    /// Why it ends, as soon as that is known.
     ending: Option<Goodbye>,
+    /// How the connection was lost, if it was before the peer had closed.
+    loss: Option<String>,
+    /// We were told to end, or nobody has any use for what the peer says.
+    is_stopped: bool,
 }
 
 impl Relay {
-    /// Joins a client, whose handshake is done, and a service, which runs. `first` is what came with
-    /// the request.
-    pub(super) fn new(
-        transport: Transport,
-        connection: Connection,
-        first: &[u8],
-        mut service: Service,
-        (config, signals, about): (&Config, Signals, Status),
+    /// Joins two ends. `about` is whom they serve, for who asks.
+    pub(crate) fn new(
+        far: Far<'_>,
+        near: Near,
+        settings: Settings,
+        signals: Signals,
+        about: Option<Status>,
     ) -> io::Result<Self> {
         let now = Instant::now();
-        let max_held = config.max_message.unwrap_or(MAX_HELD_LEN).min(MAX_HELD_LEN);
-        let max_held = usize::try_from(max_held).unwrap_or(usize::MAX);
-        let mut inbound = Inbound::new(config.record, max_held, service.stdin.take());
-        inbound.preload(first)?;
-        let outbound = Outbound::new(config.record, config.invalid_utf8, service.stdout.take());
-        let relay = Self {
-            settings: Settings {
-                grace: config.grace,
-                write_timeout: config.write_timeout,
-                idle_timeout: config.idle_timeout,
-                ping: config.ping,
-            },
+        let mut inbound = Inbound::new(settings.record, settings.max_held_len, near.sink);
+        inbound.preload(far.first)?;
+        let mut relay = Self {
+            settings,
             poll: Poll::new()?,
             signals,
             about,
-            client: Client::new(transport),
-            connection,
+            peer: Peer::new(far.transport),
+            connection: far.connection,
             inbound,
-            outbound,
-            stderr: service.stderr.take().map(Stderr::new),
-            service,
+            outbound: Outbound::new(&settings, near.source, far.keys),
+            stderr: near.stderr.map(Stderr::new),
+            program: near.program,
             status: None,
             phase: Phase::Open,
-            ladder: Ladder::Waiting,
+            ladder: match near.program {
+                Some(_) => Ladder::Waiting,
+                None => Ladder::Done,
+            },
             timers: Timers::new(now),
             is_at_rest: false,
             ending: None,
+            loss: None,
+            is_stopped: false,
         };
         relay.register()?;
         Ok(relay)
     }
 
-    /// Runs until the client is served and the service gone.
-    pub(super) fn run(mut self) -> io::Result<Outcome> {
+    /// Runs until the peer is done with and the program gone.
+    pub(crate) fn run(mut self) -> io::Result<Outcome> {
         let mut events = Events::with_capacity(8);
         // What came and was kept before the loop does not show in the descriptor any more.
         self.heed_signals();
@@ -183,24 +178,30 @@ impl Relay {
         }
     }
 
-    fn register(&self) -> io::Result<()> {
+    fn register(&mut self) -> io::Result<()> {
         let both = Interest::READABLE | Interest::WRITABLE;
-        self.add(self.client.transport.as_ref(), CLIENT, both)?;
+        self.add(self.peer.transport.as_ref(), PEER, both)?;
         self.add(self.inbound.pipe(), SINK, Interest::WRITABLE)?;
-        self.add(self.outbound.pipe(), SOURCE, Interest::READABLE)?;
+        if !self.add(self.outbound.pipe(), SOURCE, Interest::READABLE)? {
+            self.outbound.note_ready();
+        }
         let stderr = self.stderr.as_ref().map(|stderr| &stderr.pipe);
         self.add(stderr, STDERR, Interest::READABLE)?;
-        self.add(Some(&self.signals), SIGNALS, Interest::READABLE)
+        self.add(Some(&self.signals), SIGNALS, Interest::READABLE)?;
+        Ok(())
     }
 
-    fn add(&self, end: Option<&impl AsFd>, token: Token, interest: Interest) -> io::Result<()> {
+    /// Has the kernel tell of an end. `false`: there is nothing to tell, for a file is always ready.
+    fn add(&self, end: Option<&impl AsFd>, token: Token, interest: Interest) -> io::Result<bool> {
         let Some(end) = end else {
-            return Ok(());
+            return Ok(true);
         };
         let fd = end.as_fd().as_raw_fd();
-        self.poll
-            .registry()
-            .register(&mut SourceFd(&fd), token, interest)
+        let registry = self.poll.registry();
+        match registry.register(&mut SourceFd(&fd), token, interest) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+            outcome => outcome.map(|()| true),
+        }
     }
 
     /// Waits for the kernel, at most until the next deadline.
@@ -224,7 +225,7 @@ impl Relay {
         }
         for event in &*events {
             match event.token() {
-                CLIENT => self.client.note(event),
+                PEER => self.peer.note(event),
                 SINK => self.inbound.note_writable(),
                 SOURCE => self.outbound.note(event),
                 STDERR => self.log_stderr(),
@@ -240,20 +241,20 @@ impl Relay {
             self.is_at_rest = true;
             self.inbound.release();
             self.outbound.release();
-            self.client.release();
+            self.peer.release();
             give_back_unused();
         }
     }
 
     /// One round in both directions; whether there may be more to do at once.
     fn work(&mut self, now: Instant) -> bool {
-        let (heard, fault) = self.inbound.step(&mut self.client, &mut self.connection);
+        let (heard, fault) = self.inbound.step(&mut self.peer, &mut self.connection);
         self.heed(heard, now);
         if let Some(fault) = fault {
             self.answer(Goodbye::new(fault.close_code(), fault.to_string()), now);
         }
         let mut progress = heard.progress;
-        match self.outbound.step(&mut self.client, &mut self.connection) {
+        match self.outbound.step(&mut self.peer, &mut self.connection) {
             Ok(moved) => {
                 progress |= moved.read || moved.written > 0;
                 let is_queued = self.is_queued();
@@ -281,11 +282,11 @@ impl Relay {
         } else {
             self.timers.note_flowing(now);
         }
-        // After its Close a client may end its direction and still listen.
+        // After its Close a peer may end its direction and still listen.
         let has_vanished = heard.ended && self.connection.can_receive();
-        if has_vanished || self.client.is_lost {
-            self.lose_client("client vanished", now);
-        } else if self.client.has_ended && self.inbound.is_stalled() {
+        if has_vanished || self.peer.is_lost {
+            self.lose_peer(self.settings.words.vanished, now);
+        } else if self.peer.has_ended && self.inbound.is_stalled() {
             // What it sent before its end is delivered as far as the service takes it in time.
             self.ladder.start(now);
         }
@@ -299,17 +300,19 @@ impl Relay {
             } else if signal == Signal::SIGUSR1 {
                 let state = self.phase.name();
                 let (inbound, outbound) = (self.inbound.traffic, self.outbound.traffic);
-                self.about.log(state, inbound, outbound);
+                if let Some(about) = &self.about {
+                    about.log(state, inbound, outbound);
+                }
             } else {
                 self.stop(now);
             }
         }
     }
 
-    /// Takes note of the ends of processes: the service, and what it left behind.
+    /// Takes note of the ends of processes: the program, and what it left behind.
     fn reap(&mut self, now: Instant) {
         while let Some((pid, status)) = child::reap() {
-            if pid == self.service.pid {
+            if Some(pid) == self.program {
                 self.status = Some(status);
                 self.timers.note_exit(now);
                 self.ladder.start(now);
@@ -318,9 +321,10 @@ impl Relay {
         self.note_group();
     }
 
-    /// The ladder has done its work when the service has been reaped and its group is empty.
+    /// The ladder has done its work when the program has been reaped and its group is empty.
     fn note_group(&mut self) {
-        if self.status.is_some() && !child::signal_group(self.service.pid, None) {
+        let program = self.program.filter(|_| self.status.is_some());
+        if program.is_some_and(|program| !child::signal_group(program, None)) {
             self.ladder = Ladder::Done;
         }
     }
@@ -335,13 +339,15 @@ impl Relay {
         }
     }
 
-    /// Whether anything waits for room towards the client.
+    /// Whether anything waits for room towards the peer.
     fn is_queued(&self) -> bool {
-        self.outbound.is_queued() || self.client.is_pending()
+        self.outbound.is_queued() || self.peer.is_pending()
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Gone) && matches!(self.ladder, Ladder::Done)
+        // Without a program there is who reads what has come, in his own time.
+        let is_read = self.program.is_some() || self.is_stopped || self.inbound.pipe().is_none();
+        is_read && matches!(self.phase, Phase::Gone) && matches!(self.ladder, Ladder::Done)
     }
 
     fn outcome(mut self) -> Outcome {
@@ -356,6 +362,9 @@ impl Relay {
             inbound: self.inbound.traffic,
             outbound: self.outbound.traffic,
             status: self.status,
+            has_peer_closed: self.connection.peer_close().is_some(),
+            is_stopped: self.is_stopped,
+            loss: self.loss,
         }
     }
 }

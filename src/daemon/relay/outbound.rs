@@ -1,9 +1,9 @@
-//! Service to client: pipe, records, messages, frames, transport.
+//! Near to far: pipe, records, messages, frames, transport.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::OwnedFd;
 
 use mio::event::Event;
 
@@ -11,13 +11,15 @@ use crate::connection::Connection;
 use crate::frame::{CloseCode, Kind, Replacer, Run, Utf8};
 use crate::log::Traffic;
 use crate::queue::{Batch, Queue};
-use crate::record::{Decoder, More, Record};
-use crate::sys::fd;
+use crate::record::{Decoder, Fault, More};
+use crate::sys::stream::Stream;
 
 use super::super::config::InvalidUtf8;
+use super::Goodbye;
 use super::buffer::{Buffer, Filled};
-use super::client::Client;
-use super::{Goodbye, NO_KEY};
+use super::ends::Settings;
+use super::keys::Keys;
+use super::peer::Peer;
 
 /// One read of the service: a line of 64 KiB and its end, or as much with a typed header.
 const BUFFER_LEN: NonZeroUsize = NonZeroUsize::new(64 * 1024 + 4096).unwrap();
@@ -27,7 +29,7 @@ const HIGH_MARK: usize = 184 * 1024;
 
 #[derive(Debug)]
 struct Source {
-    pipe: OwnedFd,
+    pipe: Stream,
     is_readable: bool,
     /// Nobody holds the other end: the end of the stream is behind what can still be read, and is not
     /// announced again.
@@ -40,25 +42,30 @@ pub(super) struct Outbound {
     scratch: Vec<u8>,
     decoder: Decoder,
     text: Text,
+    keys: Keys,
+    /// Whose output it is, for who is told what is wrong with it.
+    whose: &'static str,
     queue: Queue,
     source: Option<Source>,
     /// The source is at its end, and so is what was read of it.
     is_ended: bool,
-    /// Nobody listens: what the service says is read, so that it can go on, and dropped.
+    /// Nobody listens: what a service says is read, so that it can go on, and dropped.
     is_mute: bool,
     pub(super) traffic: Traffic,
 }
 
 impl Outbound {
-    pub(super) fn new(record: Record, invalid_utf8: InvalidUtf8, source: Option<OwnedFd>) -> Self {
+    pub(super) fn new(settings: &Settings, source: Option<Stream>, keys: Keys) -> Self {
         Self {
             buffer: Buffer::new(BUFFER_LEN),
             scratch: Vec::new(),
-            decoder: Decoder::new(record),
-            text: match invalid_utf8 {
+            decoder: Decoder::new(settings.record),
+            text: match settings.invalid_utf8 {
                 InvalidUtf8::Close => Text::Checked(Utf8::new()),
                 InvalidUtf8::Replace => Text::Replaced(Replacer::new()),
             },
+            keys,
+            whose: settings.words.output,
             queue: Queue::new(),
             is_ended: source.is_none(),
             source: source.map(|pipe| Source {
@@ -71,6 +78,13 @@ impl Outbound {
         }
     }
 
+    /// The source is always ready.
+    pub(super) fn note_ready(&mut self) {
+        if let Some(source) = &mut self.source {
+            source.is_readable = true;
+        }
+    }
+
     pub(super) fn note(&mut self, event: &Event) {
         if let Some(source) = &mut self.source {
             source.is_readable = true;
@@ -78,17 +92,17 @@ impl Outbound {
         }
     }
 
-    /// Whether all the service said has been framed; it will say no more.
+    /// Whether all that was said has been framed; no more will come.
     pub(super) fn is_ended(&self) -> bool {
         self.is_ended
     }
 
-    /// Whether frames wait for the client.
+    /// Whether frames wait for the peer.
     pub(super) fn is_queued(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    /// What the service still says is for nobody; what is queued still leaves.
+    /// What is still said is for nobody; what is queued still leaves.
     pub(super) fn mute(&mut self) {
         self.is_mute = true;
         let unread = self.buffer.unread().len();
@@ -100,10 +114,14 @@ impl Outbound {
         self.queue.clear();
     }
 
-    /// Appends a frame after everything else: the Close.
-    pub(super) fn append(&mut self, frame: &[u8]) {
+    /// Closes our direction after everything else that waits.
+    pub(super) fn close(&mut self, connection: &mut Connection, goodbye: &Goodbye) {
+        let key = self.keys.draw();
+        let Some(frame) = connection.close(goodbye.code, &goodbye.reason, key) else {
+            return;
+        };
         let mut batch = Batch::new(&mut self.scratch);
-        batch.copy(frame);
+        batch.copy(&frame);
         batch.end_frame();
         self.queue.push(&batch, 0);
     }
@@ -112,14 +130,14 @@ impl Outbound {
     ///
     /// # Errors
     ///
-    /// Why the service's output cannot be sent.
+    /// Why the output cannot be sent.
     pub(super) fn step(
         &mut self,
-        client: &mut Client,
+        peer: &mut Peer,
         connection: &mut Connection,
     ) -> Result<Moved, Goodbye> {
         let mut moved = Moved {
-            written: self.flush(client, connection),
+            written: self.flush(peer, connection),
             ..Moved::default()
         };
         if self.is_mute {
@@ -135,7 +153,7 @@ impl Outbound {
         moved.read = self.read();
         if moved.read || connection.has_control() || !self.is_ended {
             let before = self.traffic.messages;
-            moved.written += self.frame(client, connection)?;
+            moved.written += self.frame(peer, connection)?;
             moved.message = self.traffic.messages > before;
         }
         Ok(moved)
@@ -146,12 +164,12 @@ impl Outbound {
         self.scratch = Vec::new();
     }
 
-    pub(super) fn pipe(&self) -> Option<&OwnedFd> {
+    pub(super) fn pipe(&self) -> Option<&Stream> {
         self.source.as_ref().map(|source| &source.pipe)
     }
 
-    /// The service ended and somebody else holds its output open: what they say is not waited for.
-    /// Whether it was open.
+    /// What is still said is not waited for, such as by who holds the output of a service open that
+    /// has ended. Whether it was open.
     pub(super) fn close_source(&mut self) -> bool {
         self.source.take().is_some()
     }
@@ -165,9 +183,12 @@ impl Outbound {
         if self.buffer.is_filled_by(unread) {
             return false;
         }
-        match self.buffer.fill(|room| Ok(fd::read(&source.pipe, room)?)) {
+        match self.buffer.fill(|room| Ok(source.pipe.read(room)?)) {
             Ok(Filled::Ended) => self.source = None,
-            Ok(filled) => source.is_readable = filled == Filled::Some || source.has_ended,
+            Ok(filled) => {
+                let may_have_more = source.pipe.has_more(filled == Filled::Some);
+                source.is_readable = may_have_more || source.has_ended;
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 source.is_readable = false;
                 return false;
@@ -177,15 +198,11 @@ impl Outbound {
         true
     }
 
-    /// Frames what is in the buffer and writes it; what the client does not take is queued.
-    fn frame(
-        &mut self,
-        client: &mut Client,
-        connection: &mut Connection,
-    ) -> Result<usize, Goodbye> {
+    /// Frames what is in the buffer and writes it; what the peer does not take is queued.
+    fn frame(&mut self, peer: &mut Peer, connection: &mut Connection) -> Result<usize, Goodbye> {
         let mut batch = Batch::new(&mut self.scratch);
-        if client.is_writable {
-            while let Some(frame) = connection.poll_control(NO_KEY) {
+        if peer.is_writable {
+            while let Some(frame) = connection.poll_control(self.keys.draw()) {
                 batch.copy(&frame);
                 batch.end_frame();
             }
@@ -193,6 +210,7 @@ impl Outbound {
         let has_source = self.source.is_some();
         let length = self.buffer.unread().len();
         let is_filled = self.buffer.is_filled_by(length);
+        let whose = self.whose;
         let mut rest: &[u8] = self.buffer.unread();
         let mut outcome = Ok(());
         while !batch.is_full() && batch.len() < HIGH_MARK {
@@ -206,7 +224,10 @@ impl Outbound {
                     rest = rest.get(used..).unwrap_or_default();
                     self.traffic.bytes += u64::try_from(run.bytes.len()).unwrap_or(0);
                     self.traffic.messages += u64::from(run.is_last());
-                    outcome = self.text.send(run, connection, &mut batch);
+                    let sent = self
+                        .text
+                        .send(run, connection, self.keys.draw(), &mut batch);
+                    outcome = sent.map_err(|what| wrong(whose, what));
                 }
                 Ok(None) => {
                     self.is_ended |= !has_source;
@@ -214,7 +235,7 @@ impl Outbound {
                 }
                 Err(fault) => {
                     self.is_ended = true;
-                    outcome = Err(Goodbye::new(CloseCode::INVALID_PAYLOAD, fault.to_string()));
+                    outcome = Err(no_record(whose, fault));
                 }
             }
             if outcome.is_err() {
@@ -222,22 +243,22 @@ impl Outbound {
             }
         }
         let consumed = length - rest.len();
-        let written = client.write(&batch.slices(0), batch.len());
+        let written = peer.write(&batch.slices(0), batch.len());
         self.queue.push(&batch, written);
         self.buffer.consume(consumed);
         outcome.map(|()| written)
     }
 
     /// Writes what is queued; how many bytes of it went.
-    fn flush(&mut self, client: &mut Client, connection: &mut Connection) -> usize {
-        let mut total = client.flush();
-        while !self.queue.is_empty() && client.is_writable {
-            while let Some(frame) = connection.poll_control(NO_KEY) {
+    fn flush(&mut self, peer: &mut Peer, connection: &mut Connection) -> usize {
+        let mut total = peer.flush();
+        while !self.queue.is_empty() && peer.is_writable {
+            while let Some(frame) = connection.poll_control(self.keys.draw()) {
                 self.queue.overtake(&frame);
             }
             let slices = self.queue.slices();
             let asked = slices.iter().map(|slice| slice.len()).sum();
-            let written = client.write(&slices, asked);
+            let written = peer.write(&slices, asked);
             self.queue.advance(written);
             total += written;
         }
@@ -250,10 +271,27 @@ impl Outbound {
 pub(super) struct Moved {
     /// The pipe gave something, its end perhaps.
     pub(super) read: bool,
-    /// Bytes that went to the client.
+    /// Bytes that went to the peer.
     pub(super) written: usize,
     /// At least one message was framed to its end.
     pub(super) message: bool,
+}
+
+/// What is wrong with an output, as the Close says it.
+fn wrong(whose: &str, what: impl fmt::Display) -> Goodbye {
+    Goodbye::new(CloseCode::INVALID_PAYLOAD, format!("{whose} {what}"))
+}
+
+/// Why an output is no record.
+fn no_record(whose: &str, fault: Fault) -> Goodbye {
+    match fault {
+        Fault::Header { offset } => {
+            wrong(whose, format_args!("has no typed header at byte {offset}"))
+        }
+        Fault::Truncated { offset } => {
+            wrong(whose, format_args!("ends within a record at byte {offset}"))
+        }
+    }
 }
 
 /// What makes sure that text is UTF-8 (RFC 6455 8.1).
@@ -269,8 +307,9 @@ impl Text {
         &mut self,
         run: Run<'a>,
         connection: &mut Connection,
+        key: [u8; 4],
         batch: &mut Batch<'a, '_>,
-    ) -> Result<(), Goodbye> {
+    ) -> Result<(), &'static str> {
         let bytes = match self {
             _ if run.kind == Kind::Binary => Cow::Borrowed(run.bytes),
             Self::Replaced(replacer) => replacer.replace(run.bytes, run.is_last()),
@@ -279,20 +318,18 @@ impl Text {
                     true => utf8.finish(),
                     false => Ok(()),
                 });
-                checked.map_err(|_| {
-                    Goodbye::new(CloseCode::INVALID_PAYLOAD, "service output is not UTF-8")
-                })?;
+                checked.map_err(|_| "is not UTF-8")?;
                 Cow::Borrowed(run.bytes)
             }
         };
         match bytes {
-            Cow::Borrowed(bytes) => connection.send(Run { bytes, ..run }, NO_KEY, batch),
+            Cow::Borrowed(bytes) => connection.send(Run { bytes, ..run }, key, batch),
             Cow::Owned(bytes) => {
                 let run = Run {
                     bytes: &bytes,
                     ..run
                 };
-                connection.send_copy(run, NO_KEY, batch);
+                connection.send_copy(run, key, batch);
             }
         }
         Ok(())

@@ -1,9 +1,11 @@
-//! The client's part of the end: who has closed, and what is waited for.
+//! The peer's part of the end: who has closed, and what is waited for.
 //!
 //! ```text
-//! Open ── client's Close, or its fault ──► Answering ── service done, or grace over ──┐
+//! Open ── peer's Close, or its fault ────► Answering ── program done, or grace over ──┐
 //!   │                                                                                 ▼
-//!   ├─── service ended, stop, timeout, output that cannot be sent ─────────────► Closing
+//!   ├─── program ended, stop, timeout, output that cannot be sent ─────────────► Closing
+//!   │                                                                                 ▲
+//!   ├─── end of a source that is no program's ──► Hearing ── peer's Close, or stop ────┤
 //!   │                                                                                 │
 //!   └─── connection lost ──► Gone ◄── both Closes, or 2 s ────────────────────────────┘
 //! ```
@@ -13,17 +15,19 @@ use std::time::{Duration, Instant};
 use crate::frame::CloseCode;
 use crate::sys::child::End;
 
-use super::{Goodbye, NO_KEY, Relay};
+use super::{Goodbye, Relay};
 
-/// How long a client may take to answer our Close.
+/// How long a peer may take to answer our Close.
 const LINGER: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug)]
 pub(super) enum Phase {
     /// Both speak.
     Open,
-    /// The client's part is said. What the service answers still leaves until then.
+    /// The peer's part is said. What a program answers still leaves until then.
     Answering { goodbye: Goodbye, until: Instant },
+    /// Our part is said, and our Close; the peer's is heard until it closes, too.
+    Hearing { since: Instant },
     /// Our Close is said, or queued.
     Closing(Closing),
     /// The connection is closed.
@@ -36,6 +40,7 @@ impl Phase {
         match self {
             Self::Open => "open",
             Self::Answering { .. } => "answering",
+            Self::Hearing { .. } => "hearing",
             Self::Closing(_) => "closing",
             Self::Gone => "gone",
         }
@@ -44,14 +49,14 @@ impl Phase {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Closing {
-    /// Until when the client may answer; set when our Close has left, or we are told to stop.
+    /// Until when the peer may answer; set when our Close has left, or we are told to stop.
     pub(super) until: Option<Instant>,
     /// Our direction of the stream is ended, too.
     is_finished: bool,
 }
 
 impl Relay {
-    /// The client has closed: EOF for the service, whose answers still leave.
+    /// The peer has closed: EOF for the near end; the answers of a program still leave.
     pub(super) fn heed_close(&mut self, now: Instant) {
         let (code, reason) = match self.connection.peer_close() {
             Some(close) => (close.code, close.reason.to_owned()),
@@ -65,24 +70,25 @@ impl Relay {
         self.answer(echo, now);
     }
 
-    /// Nothing more is heard from the client, which is told `goodbye` after the service's answers.
+    /// Nothing more is heard from the peer, which is told `goodbye` after a program's answers.
     pub(super) fn answer(&mut self, goodbye: Goodbye, now: Instant) {
         self.ending.get_or_insert_with(|| goodbye.clone());
-        if matches!(self.phase, Phase::Open) {
-            let until = now + self.settings.grace;
-            self.phase = Phase::Answering { goodbye, until };
+        match self.phase {
+            Phase::Open => {
+                let grace = self.program.map_or(Duration::ZERO, |_| self.settings.grace);
+                let until = now + grace;
+                self.phase = Phase::Answering { goodbye, until };
+            }
+            Phase::Hearing { .. } => self.phase = Phase::Closing(Closing::default()),
+            Phase::Answering { .. } | Phase::Closing(_) | Phase::Gone => {}
         }
         self.inbound.end();
         self.ladder.start(now);
     }
 
-    /// Says goodbye after what is queued; the service is told by EOF, and dropped output.
+    /// Says goodbye after what is queued; the near end is told by EOF, and dropped output.
     pub(super) fn close(&mut self, goodbye: Goodbye, now: Instant) {
-        if let Some(frame) = self.connection.close(goodbye.code, &goodbye.reason, NO_KEY) {
-            self.outbound.append(&frame);
-        }
-        self.ending.get_or_insert(goodbye);
-        self.outbound.mute();
+        self.say(goodbye);
         self.inbound.end();
         self.ladder.start(now);
         if !matches!(self.phase, Phase::Gone) {
@@ -90,39 +96,72 @@ impl Relay {
         }
     }
 
-    /// The listener wants us to end, or a person at the terminal: nobody is waited for long.
+    /// Says goodbye after what is queued. What else the near end says is for nobody.
+    fn say(&mut self, goodbye: Goodbye) {
+        self.outbound.close(&mut self.connection, &goodbye);
+        self.ending.get_or_insert(goodbye);
+        self.outbound.mute();
+        if self.program.is_none() {
+            // What is not for us is left to who reads it next.
+            self.outbound.close_source();
+        }
+    }
+
+    /// The listener wants us to end, or a person at the terminal: nobody is waited for long, and who
+    /// asks again not at all.
     pub(super) fn stop(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::Open | Phase::Answering { .. }) {
-            let goodbye = Goodbye::new(CloseCode::GOING_AWAY, "server is stopping");
-            self.close(goodbye, now);
+        match self.phase {
+            Phase::Open | Phase::Answering { .. } => {
+                let goodbye = Goodbye::new(CloseCode::GOING_AWAY, self.settings.words.stopping);
+                self.close(goodbye, now);
+            }
+            Phase::Hearing { .. } => self.phase = Phase::Closing(Closing::default()),
+            Phase::Closing(_) | Phase::Gone => {}
         }
         if let Phase::Closing(closing) = &mut self.phase {
-            let until = now + LINGER.min(self.settings.grace * 2);
+            let patience = match self.program {
+                Some(_) => LINGER.min(self.settings.grace * 2),
+                None if self.is_stopped => Duration::ZERO,
+                None => LINGER,
+            };
+            let until = now + patience;
             closing.until = Some(closing.until.map_or(until, |at| at.min(until)));
         }
+        self.is_stopped = true;
         self.ladder.start(now);
     }
 
     /// The connection is of no use any more.
-    pub(super) fn lose_client(&mut self, reason: &str, now: Instant) {
-        self.ending
-            .get_or_insert_with(|| Goodbye::new(CloseCode::ABNORMAL, reason));
+    pub(super) fn lose_peer(&mut self, reason: &str, now: Instant) {
+        let goodbye = Goodbye::new(CloseCode::ABNORMAL, reason);
+        if self.connection.peer_close().is_none() {
+            self.loss = Some(goodbye.reason.clone());
+        }
+        self.ending.get_or_insert(goodbye);
         self.outbound.mute();
         self.outbound.drop_queue();
         self.inbound.end();
         self.ladder.start(now);
-        self.client.close();
+        self.peer.close();
         self.phase = Phase::Gone;
+        if self.program.is_none() {
+            self.outbound.close_source();
+        }
     }
 
     /// Goes on to the next phase if this one has what it waited for; whether it did.
     pub(super) fn advance(&mut self, now: Instant) -> bool {
         match &mut self.phase {
             Phase::Open => {
-                let Some(goodbye) = self.service_end() else {
+                let Some(goodbye) = self.near_end() else {
                     return self.lose_patience(now);
                 };
-                self.close(goodbye, now);
+                if self.program.is_some() {
+                    self.close(goodbye, now);
+                } else {
+                    self.say(goodbye);
+                    self.phase = Phase::Hearing { since: now };
+                }
                 true
             }
             Phase::Answering { goodbye, until } => {
@@ -137,17 +176,25 @@ impl Relay {
                 let closing = *closing;
                 self.advance_closing(closing, now)
             }
-            Phase::Gone => false,
+            Phase::Hearing { .. } | Phase::Gone => false,
         }
     }
 
-    /// Why we close if the service has ended and has been heard to its end.
-    fn service_end(&self) -> Option<Goodbye> {
-        let status = self.status.filter(|_| self.outbound.is_ended())?;
-        Some(goodbye_of(status))
+    /// Why we close if all has been said: by a program that has ended, by a source that is at its end.
+    fn near_end(&self) -> Option<Goodbye> {
+        if !self.outbound.is_ended() {
+            return None;
+        }
+        match self.program {
+            Some(_) => self.status.map(goodbye_of),
+            None => {
+                let closes = self.settings.close_at_end.is_some();
+                closes.then(|| Goodbye::new(CloseCode::NORMAL, ""))
+            }
+        }
     }
 
-    /// Hears a service no longer that has ended and left its output open to somebody else; whether
+    /// Hears a program no longer that has ended and left its output open to somebody else; whether
     /// that has changed anything.
     fn lose_patience(&mut self, now: Instant) -> bool {
         let grace = self.settings.grace;
@@ -156,8 +203,8 @@ impl Relay {
     }
 
     fn advance_closing(&mut self, mut closing: Closing, now: Instant) -> bool {
-        if self.inbound.is_stalled() {
-            // The client's Close is behind what nobody takes.
+        if self.inbound.is_stalled() && self.program.is_some() {
+            // The peer's Close is behind what nobody takes.
             self.inbound.abandon();
             return true;
         }
@@ -166,10 +213,10 @@ impl Relay {
             closing.until.get_or_insert(now + LINGER);
         }
         let has_answered = self.connection.peer_close().is_some()
-            || self.connection.is_closed() && self.client.has_ended;
+            || self.connection.is_closed() && self.peer.has_ended;
         let is_late = closing.until.is_some_and(|until| now >= until);
         if is_late || has_answered && !is_queued {
-            self.client.close();
+            self.peer.close();
             self.phase = Phase::Gone;
             return true;
         }
@@ -178,7 +225,7 @@ impl Relay {
             // when it sees the end of ours. Until then what it sends is read, lest it be answered by
             // a reset that overtakes our Close.
             closing.is_finished = true;
-            self.client.finish();
+            self.peer.finish();
         }
         self.phase = Phase::Closing(closing);
         false

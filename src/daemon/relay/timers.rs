@@ -9,12 +9,12 @@ use super::outbound::Moved;
 use super::phase::Phase;
 use super::{Goodbye, Relay};
 
-/// Between pings to a client that is not read: a peer that is gone answers one with a reset.
+/// Between pings to a peer that is not read: a peer that is gone answers one with a reset.
 const STALL_PING: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timers {
-    /// When bytes last came from the client.
+    /// When bytes last came from the peer.
     heard: Instant,
     /// When we last pinged it since.
     pinged: Option<Instant>,
@@ -26,7 +26,7 @@ pub(super) struct Timers {
     stuck: Option<Instant>,
     /// Since when messages have had nowhere to go.
     deaf: Option<Instant>,
-    /// When the service ended.
+    /// When the program ended.
     pub(super) exited: Option<Instant>,
 }
 
@@ -64,12 +64,12 @@ impl Timers {
         }
     }
 
-    /// The client is not read: its silence means nothing.
+    /// The peer is not read: its silence means nothing.
     pub(super) fn note_stalled(&mut self, now: Instant) {
         self.stalled.get_or_insert(now);
     }
 
-    /// The client is read.
+    /// The peer is read.
     pub(super) fn note_flowing(&mut self, now: Instant) {
         if self.stalled.take().is_some() {
             self.heard = now;
@@ -89,16 +89,18 @@ impl Timers {
 /// A moment at which something has to be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Due {
-    /// The service has closed its input, and a message is lost.
+    /// The near end has closed its input, and a message is lost.
     Deaf,
     /// No message came or went.
     Idle,
-    /// The client is silent.
+    /// The peer is silent.
     Ping,
     /// It does not even answer a ping.
     Silence,
     /// It does not read.
     Stuck,
+    /// It neither answers our Close nor says anything else.
+    Unanswered,
 }
 
 impl Relay {
@@ -108,6 +110,11 @@ impl Relay {
         let due: Vec<_> = self.dues().filter(|(at, _)| *at <= now).collect();
         for (_, due) in due {
             match due {
+                Due::Deaf if self.program.is_none() => {
+                    self.is_stopped = true;
+                    let goodbye = Goodbye::new(CloseCode::GOING_AWAY, "reader has gone");
+                    self.close(goodbye, now);
+                }
                 Due::Deaf => {
                     let goodbye =
                         Goodbye::new(CloseCode::INTERNAL_ERROR, "service has closed its input");
@@ -121,13 +128,14 @@ impl Relay {
                 }
                 // Where frames wait, a Close behind them would not be seen either.
                 Due::Silence if self.is_queued() => {
-                    self.lose_client("no answer to ping", now);
+                    self.lose_peer("no answer to ping", now);
                 }
                 Due::Silence => {
                     let goodbye = Goodbye::new(CloseCode::GOING_AWAY, "no answer to ping");
                     self.close(goodbye, now);
                 }
-                Due::Stuck => self.lose_client("write timeout", now),
+                Due::Unanswered => self.lose_peer("no answer to close", now),
+                Due::Stuck => self.lose_peer("write timeout", now),
             }
         }
     }
@@ -141,7 +149,7 @@ impl Relay {
                 .map(|exited| exited + self.settings.grace),
             Phase::Answering { until, .. } => Some(*until),
             Phase::Closing(closing) => closing.until,
-            Phase::Gone => None,
+            Phase::Hearing { .. } | Phase::Gone => None,
         };
         self.dues()
             .map(|(at, _)| at)
@@ -166,10 +174,19 @@ impl Relay {
             .filter(|_| !is_gone)
             .zip(settings.write_timeout);
         let stuck = stuck.map(|(since, timeout)| (since + timeout, Due::Stuck));
-        [deaf, idle, ping, silence, stuck].into_iter().flatten()
+        let patience = settings.close_at_end.filter(|_| !self.inbound.is_stalled());
+        let unanswered = match &self.phase {
+            Phase::Hearing { since } => Some(timers.heard.max(*since)),
+            Phase::Open | Phase::Answering { .. } | Phase::Closing(_) | Phase::Gone => None,
+        };
+        let unanswered = unanswered.zip(patience);
+        let unanswered = unanswered.map(|(since, patience)| (since + patience, Due::Unanswered));
+        [deaf, idle, ping, silence, stuck, unanswered]
+            .into_iter()
+            .flatten()
     }
 
-    /// When to ping, and when silence is the end. A client that is not read cannot be blamed for
+    /// When to ping, and when silence is the end. A peer that is not read cannot be blamed for
     /// silence, but it is pinged: an end of the stream behind a full window shows in no other way.
     fn ping_dues(&self, may_ping: bool) -> [Option<(Instant, Due)>; 2] {
         let timers = self.timers;

@@ -1,4 +1,4 @@
-//! The client's end of the relay: its transport, and what the kernel said of it.
+//! The far end of the relay: its transport, and what the kernel said of it.
 
 use std::io::{self, IoSlice};
 
@@ -11,7 +11,7 @@ use super::buffer::{Buffer, Filled};
 /// A transport with its readiness: work is done where what the kernel said and what we want meet, and
 /// an edge is forgotten only when the kernel has answered that there is no more.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct Peer {
     /// `None` when the connection is closed.
     pub(super) transport: Option<Transport>,
     pub(super) is_readable: bool,
@@ -22,7 +22,7 @@ pub(super) struct Client {
     pub(super) is_lost: bool,
 }
 
-impl Client {
+impl Peer {
     pub(super) fn new(transport: Transport) -> Self {
         Self {
             // Of the socket the kernel says so when it is registered.
