@@ -1,6 +1,6 @@
 # fish completion for websockd
 # made from the option table by: UPDATE=1 cargo test --test completions
-complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --unix --unixsocket --unix-mode --redirect-port --redirport --backlog --tls-cert --sslcert --tls-key --sslkey --tls-client-ca --sslca --record --invalid-utf8 --protocol --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --header --header-ws --header-http --max-clients --maxforks --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --user --chroot --limit --pid-file --log-level --loglevel --log-format)'
+complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --unix --unixsocket --unix-mode --redirect-port --redirport --backlog --tls-cert --sslcert --tls-key --sslkey --tls-client-ca --sslca --record --invalid-utf8 --protocol --dir --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --header --header-ws --header-http --max-clients --maxforks --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --user --chroot --limit --pid-file --log-level --loglevel --log-format)'
 complete -c websockd -s p -l port -x -d 'TCP port; 0: one the kernel chooses'
 complete -c websockd -s a -l address -x -d 'listen on A; repeatable; *: all'
 complete -c websockd -l unix -r -F -d 'listen on a Unix socket, alone without -a or -p'
@@ -19,6 +19,7 @@ complete -c websockd -s b -d '--record raw'
 complete -c websockd -l binary -d '--record raw'
 complete -c websockd -l invalid-utf8 -x -a 'replace close' -d 'output not UTF-8: replace or close'
 complete -c websockd -l protocol -x -d 'subprotocols spoken, the preferred one first'
+complete -c websockd -l dir -x -a '(__fish_complete_directories)' -d 'PROGRAM is the file in DIR that the path names'
 complete -c websockd -l stderr -x -a 'log inherit null' -d 'its standard error: log, inherit or null'
 complete -c websockd -l env -x -d 'set a variable; repeatable'
 complete -c websockd -l pass-env -x -d 'inherited variables it keeps'

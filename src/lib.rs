@@ -154,5 +154,5 @@ mod transport;
 pub mod cli;
 #[cfg(feature = "daemon")]
 pub mod daemon;
-#[cfg(feature = "site")]
+#[cfg(feature = "daemon")]
 pub mod site;

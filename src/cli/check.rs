@@ -1,6 +1,6 @@
 //! The second stage: [`Options`] judged together, and against the file system, into a [`Config`].
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf, absolute};
 
@@ -10,7 +10,7 @@ use super::root::Root;
 use super::said::Spoken as _;
 use super::value::{quoted, reason};
 use super::{Failure, Options, encryption, program};
-use crate::daemon::{Config, ExtraHeaders, Identity, Source, UnixSocket};
+use crate::daemon::{Config, ExtraHeaders, Identity, Services, Source, UnixSocket};
 use crate::handshake::server::{Hosts, Origins, Policy};
 
 /// Where to listen unless told otherwise; the table prints the same.
@@ -51,7 +51,7 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         reuse_port: options.reuse_port,
         redirect_port: options.redirect_port,
         chdir,
-        program: program::find(options.words.command, &root)?,
+        services: services(options.dir.as_deref(), options.words.command, &root)?,
         record: options.record,
         invalid_utf8: options.invalid_utf8,
         stderr: options.stderr,
@@ -78,6 +78,19 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         limits: options.limits,
         sandbox: !options.no_sandbox,
     })
+}
+
+/// PROGRAM, or the directory of programs.
+fn services(dir: Option<&Path>, command: Vec<OsString>, root: &Root) -> Result<Services, Failure> {
+    match (dir, command.first()) {
+        (None, _) => program::find(command, root).map(Services::Program),
+        (Some(dir), None) => tree("--dir", dir, root).map(Services::Dir),
+        (Some(dir), Some(program)) => Err(Failure::usage(format_args!(
+            "--dir {} and PROGRAM {} exclude each other: give one of them",
+            quoted(dir.as_os_str()),
+            quoted(program)
+        ))),
+    }
 }
 
 fn source(options: &Options) -> Result<Source, Failure> {
@@ -183,6 +196,22 @@ fn directory(option: &str, path: &Path, root: &Root) -> Result<PathBuf, Failure>
         }
     });
     found.map_err(|error| not_a_directory(option, Some(path), &error))
+}
+
+/// A directory in which what requests name is looked up.
+fn tree(option: &str, path: &Path, root: &Root) -> Result<PathBuf, Failure> {
+    let dir = directory(option, path, root)?;
+    let may_search = root
+        .metadata(&dir)
+        .is_ok_and(|metadata| root.may_execute(&dir, &metadata));
+    if may_search {
+        return Ok(dir);
+    }
+    let shown = quoted(path.as_os_str());
+    Err(Failure::usage(format_args!(
+        "{option} {shown}: give a directory that may be searched: {}",
+        Errno::EACCES.desc()
+    )))
 }
 
 fn not_a_directory(option: &str, path: Option<&Path>, error: &io::Error) -> Failure {

@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::{Outcome, parse};
+use crate::daemon::Services;
 
 /// A command line of any words, each a line of `bytes`, is served as it stands or refused in one
 /// sentence with a status that says whose fault it is.
@@ -21,8 +22,13 @@ pub fn fuzz_flags(bytes: &[u8]) {
     match parse(words.iter().cloned()) {
         Ok(Outcome::Serve { config, .. } | Outcome::Check(config)) => {
             // What stands behind PROGRAM is its own, whatever it looks like.
-            assert!(words.ends_with(&config.program.argv));
-            assert!(config.program.path.is_absolute());
+            match config.services {
+                Services::Program(program) => {
+                    assert!(words.ends_with(&program.argv));
+                    assert!(program.path.is_absolute());
+                }
+                Services::Dir(dir) => assert!(dir.is_absolute()),
+            }
         }
         Ok(Outcome::Print(text)) => assert!(!text.is_empty()),
         Err(failure) => {

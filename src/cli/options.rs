@@ -32,6 +32,7 @@ pub struct Options {
     pub record: Record,
     pub invalid_utf8: InvalidUtf8,
     pub protocols: Vec<String>,
+    pub dir: Option<PathBuf>,
     pub stderr: ServiceStderr,
     pub reverse_lookup: bool,
     pub env: Vec<(OsString, OsString)>,

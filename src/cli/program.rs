@@ -29,7 +29,7 @@ enum Miss {
 pub(super) fn find(command: Vec<OsString>, root: &Root) -> Result<Program, Failure> {
     let Some(name) = command.first() else {
         return Err(Failure::usage(
-            "no PROGRAM: say what is to run for each client, such as websockd cat",
+            "no PROGRAM: say what is to run for each client, such as websockd cat, or give --dir DIR",
         ));
     };
     let path = env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());

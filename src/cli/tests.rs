@@ -12,7 +12,7 @@ use proptest::{collection, sample};
 
 use super::flags::{Preset, Takes};
 use super::*;
-use crate::daemon::{InvalidUtf8, ServiceStderr, Source, UnixSocket};
+use crate::daemon::{InvalidUtf8, Program, ServiceStderr, Services, Source, UnixSocket};
 use crate::handshake::server::{Hosts, Origins};
 use crate::record::Record;
 
@@ -23,6 +23,13 @@ fn outcome(line: &str) -> Result<Outcome, Failure> {
 fn config(line: &str) -> Config {
     match outcome(line) {
         Ok(Outcome::Serve { config, .. }) => *config,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn program(line: &str) -> Program {
+    match config(line).services {
+        Services::Program(program) => program,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -176,7 +183,7 @@ fn a_boolean_may_be_true_or_false() {
 
 #[test]
 fn what_follows_the_program_is_its_own() {
-    let words = |line| config(line).program.argv;
+    let words = |line| program(line).argv;
     assert_eq!(
         words("sh -p 80 -- --help"),
         ["sh", "-p", "80", "--", "--help"]
@@ -549,7 +556,10 @@ fn a_program_in_another_root_is_found_there() {
     let root_option = format!("--chroot {}", root.display());
     for name in ["/bin/only-there", "/link", "bin/only-there", "/../link"] {
         let found = config(&format!("{root_option} --chdir bin {name}"));
-        assert_eq!(found.program.path, Path::new("/").join(name));
+        let Services::Program(program) = found.services else {
+            panic!("{name}");
+        };
+        assert_eq!(program.path, Path::new("/").join(name));
         assert_eq!(found.chdir.as_deref(), Some(Path::new("/bin")));
     }
     let absent = outcome(&format!("{root_option} /bin/sh")).expect_err("it is not there");
@@ -559,8 +569,22 @@ fn a_program_in_another_root_is_found_there() {
 }
 
 #[test]
+fn a_directory_of_programs_takes_the_place_of_program() {
+    let services = config("--dir /usr/../usr").services;
+    assert_eq!(services, Services::Dir("/usr/../usr".into()));
+    let here = std::env::current_dir().expect("a directory");
+    assert_eq!(
+        config("--dir src").services,
+        Services::Dir(here.join("src"))
+    );
+    assert!(refused("--dir src sh").contains("exclude each other"));
+    assert!(refused("--dir Cargo.toml").contains("directory"));
+    assert!(refused("--dir src --dir tests").contains("exclude each other"));
+}
+
+#[test]
 fn the_program_is_found_once_and_absolute() {
-    let program = config("sh -c true").program;
+    let program = program("sh -c true");
     assert!(program.path.is_absolute() && program.path.ends_with("sh"));
     assert_eq!(program.argv[0], "sh");
 }
@@ -620,7 +644,10 @@ proptest! {
     #[test]
     fn every_command_line_has_an_outcome(words in collection::vec(word(), 0..8)) {
         match parse(words) {
-            Ok(Outcome::Serve { config, .. } | Outcome::Check(config)) => prop_assert!(config.program.path.is_absolute()),
+            Ok(Outcome::Serve { config, .. } | Outcome::Check(config)) => match config.services {
+                Services::Program(program) => prop_assert!(program.path.is_absolute()),
+                Services::Dir(dir) => prop_assert!(dir.is_absolute()),
+            },
             Ok(Outcome::Print(text)) => prop_assert!(text.ends_with('\n')),
             Err(failure) => {
                 let sentence = failure.to_string();

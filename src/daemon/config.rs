@@ -27,7 +27,7 @@ pub struct Config {
     /// The port at which plain HTTP is answered with 301 to the main one; `None`: there is none.
     pub redirect_port: Option<u16>,
     /// What runs for each client.
-    pub program: Program,
+    pub services: Services,
     /// How messages look to the service.
     pub record: Record,
     /// What becomes of service output in a text record that is not UTF-8.
@@ -166,7 +166,16 @@ impl Source {
     }
 }
 
-/// What runs for each client, looked up at start.
+/// Where the program for a client comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Services {
+    /// One for all of them.
+    Program(Program),
+    /// `--dir`: the request's path names it below this directory, which is absolute.
+    Dir(PathBuf),
+}
+
+/// A program, looked up at start.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Program {
     /// The file, found by PATH if the name has no slash. Absolute, so that `--chdir` does not move it.

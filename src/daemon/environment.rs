@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use percent_encoding::percent_decode_str;
@@ -96,24 +96,48 @@ impl Standing {
     }
 
     /// What this request adds.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::PathNul`] for a path that holds an encoded NUL. A header cannot.
     pub(super) fn and_of(
         &self,
         peer: &Peer,
         request: &Request<'_>,
+        place: &Place,
         protocol: Option<&str>,
-    ) -> Result<Vec<CString>, Reject> {
-        let path: Vec<u8> = percent_decode_str(request.path()).collect();
+    ) -> Vec<CString> {
+        let mut all = of_request(peer, request, place, protocol);
+        all.extend(headers(request));
+        all.retain(|(name, _)| !self.names.contains(name));
+        all.iter().filter_map(entry).collect()
+    }
+}
+
+/// Which part of a request's path is the program's, decoded.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    /// What leads to it.
+    pub(super) script: OsString,
+    /// What is left.
+    pub(super) info: OsString,
+    /// As websocketd has it: all of the path.
+    pub(super) translated: OsString,
+}
+
+impl Place {
+    /// Of a program that has all paths.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::PathNul`] for a path that holds an encoded NUL.
+    pub(super) fn of_all(path: &str) -> Result<Self, Reject> {
+        let path: Vec<u8> = percent_decode_str(path).collect();
         if path.contains(&0) {
             return Err(Reject::PathNul);
         }
-        let mut all = of_request(peer, request, OsStr::from_bytes(&path), protocol);
-        all.extend(headers(request));
-        all.retain(|(name, _)| !self.names.contains(name));
-        Ok(all.iter().filter_map(entry).collect())
+        let path = OsString::from_vec(path);
+        Ok(Self {
+            script: "/".into(),
+            info: path.clone(),
+            translated: path,
+        })
     }
 }
 
@@ -148,7 +172,7 @@ fn is_ours(name: &OsStr) -> bool {
 fn of_request(
     peer: &Peer,
     request: &Request<'_>,
-    path: &OsStr,
+    place: &Place,
     protocol: Option<&str>,
 ) -> Vec<(OsString, OsString)> {
     let host = request.host();
@@ -171,8 +195,8 @@ fn of_request(
         text("CONTENT_LENGTH", ""),
         text("CONTENT_TYPE", ""),
         text("GATEWAY_INTERFACE", "CGI/1.1"),
-        ("PATH_INFO".into(), path.to_owned()),
-        ("PATH_TRANSLATED".into(), path.to_owned()),
+        ("PATH_INFO".into(), place.info.clone()),
+        ("PATH_TRANSLATED".into(), place.translated.clone()),
         text("PROTO", peer.proto()),
         text("QUERY_STRING", request.query().unwrap_or_default()),
         text("REMOTE_ADDR", &remote),
@@ -182,7 +206,7 @@ fn of_request(
         text("REMOTE_USER", ""),
         text("REQUEST_METHOD", request.method()),
         text("REQUEST_URI", &uri),
-        text("SCRIPT_NAME", "/"),
+        ("SCRIPT_NAME".into(), place.script.clone()),
         text("SERVER_NAME", &server_name),
         text("SERVER_PORT", &server_port),
         text("SERVER_PROTOCOL", request.version()),

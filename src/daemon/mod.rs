@@ -19,6 +19,7 @@ mod redirect;
 pub(crate) mod relay;
 mod request;
 mod restart;
+mod route;
 mod service;
 mod session;
 mod socket_file;
@@ -26,7 +27,9 @@ mod status;
 
 pub use crate::sys::limit::Limit;
 pub use crate::sys::user::Identity;
-pub use config::{Config, ExtraHeaders, InvalidUtf8, Program, ServiceStderr, Source, UnixSocket};
+pub use config::{
+    Config, ExtraHeaders, InvalidUtf8, Program, ServiceStderr, Services, Source, UnixSocket,
+};
 
 use std::os::fd::OwnedFd;
 
@@ -231,8 +234,11 @@ fn drop_privileges(config: &Config) -> Result<(), Error> {
     }
     if let Some(user) = &config.user {
         user.assume()?;
-        let path = &config.program.path;
-        let failed = |errno| Error::new("run", format!("{} as that user", path.display()), errno);
+        let (doing, path) = match &config.services {
+            Services::Program(program) => ("run", &program.path),
+            Services::Dir(dir) => ("search", dir),
+        };
+        let failed = |errno| Error::new(doing, format!("{} as that user", path.display()), errno);
         access(path, AccessFlags::X_OK).map_err(failed)?;
     }
     for limit in &config.limits {

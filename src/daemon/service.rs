@@ -4,6 +4,7 @@ use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
@@ -14,7 +15,7 @@ use crate::sys::slot::Slot;
 use crate::sys::stream::Stream;
 use crate::sys::{Error, fd};
 
-use super::config::{Config, ServiceStderr};
+use super::config::{Config, Program, ServiceStderr, Services};
 use super::environment::Standing;
 use super::relay::Near;
 
@@ -22,8 +23,8 @@ use super::relay::Near;
 #[derive(Debug)]
 pub(super) struct Template<'c> {
     pub(super) config: &'c Config,
-    path: CString,
-    argv: Vec<CString>,
+    /// The one program for all; `None`: each request names its own.
+    pub(super) program: Option<Executable>,
     chdir: Option<CString>,
     pub(super) environment: Standing,
     /// `/dev/null`, for a service whose standard error goes there: another root may lack it.
@@ -37,12 +38,14 @@ impl<'c> Template<'c> {
             ServiceStderr::Log | ServiceStderr::Inherit => None,
         };
         let null = null.transpose();
-        let argv = config.program.argv.iter();
         let chdir = config.chdir.as_ref();
+        let program = match &config.services {
+            Services::Program(program) => Some(Executable::of(program)),
+            Services::Dir(_) => None,
+        };
         Ok(Self {
             config,
-            path: c_string(config.program.path.as_os_str()),
-            argv: argv.map(|it| c_string(it)).collect(),
+            program,
             chdir: chdir.map(|it| c_string(it.as_os_str())),
             environment: Standing::new(config),
             null: null.map_err(|source| Error::new("open", "/dev/null", source))?,
@@ -50,7 +53,7 @@ impl<'c> Template<'c> {
     }
 
     /// The error of a step that failed, with what it was to be done to.
-    fn failed(&self, doing: &'static str, source: Errno) -> Error {
+    fn failed(&self, program: &Executable, doing: &'static str, source: Errno) -> Error {
         if self.config.limits.iter().any(|limit| limit.name == doing) {
             return Error::new("limit", doing, source);
         }
@@ -58,11 +61,33 @@ impl<'c> Template<'c> {
             Some(chdir) if doing == "chdir" => {
                 Error::new("change to", chdir.display().to_string(), source)
             }
-            _ => Error::new(
-                "run",
-                self.config.program.path.display().to_string(),
-                source,
-            ),
+            _ => Error::new("run", program.path.to_string_lossy(), source),
+        }
+    }
+}
+
+/// A program to start, its strings ready for exec(3).
+#[derive(Clone, Debug)]
+pub(super) struct Executable {
+    path: CString,
+    argv: Vec<CString>,
+}
+
+impl Executable {
+    fn of(program: &Program) -> Self {
+        let argv = program.argv.iter();
+        Self {
+            path: c_string(program.path.as_os_str()),
+            argv: argv.map(|it| c_string(it)).collect(),
+        }
+    }
+
+    /// The file at `path`, without arguments.
+    pub(super) fn alone(path: &Path) -> Self {
+        let path = c_string(path.as_os_str());
+        Self {
+            argv: vec![path.clone()],
+            path,
         }
     }
 }
@@ -84,17 +109,18 @@ impl Service {
     /// if we cannot.
     pub(super) fn start(
         template: &Template<'_>,
+        program: &Executable,
         variables: &[CString],
         reset: &[Signal],
         slot: Option<Slot>,
     ) -> Result<Self, Error> {
-        let failed = |source| template.failed("pipe", source);
+        let failed = |source| template.failed(program, "pipe", source);
         let (stdin, our_stdin) = fd::pipe().map_err(failed)?;
         let (our_stdout, stdout) = fd::pipe().map_err(failed)?;
         let stderr = Stderr::new(template).map_err(failed)?;
         let pid = child::spawn(&Command {
-            path: &template.path,
-            argv: &template.argv,
+            path: &program.path,
+            argv: &program.argv,
             env: [template.environment.as_slice(), variables],
             chdir: template.chdir.as_deref(),
             stdin: stdin.as_fd(),
@@ -104,7 +130,7 @@ impl Service {
             limits: &template.config.limits,
             slot,
         })
-        .map_err(|error| template.failed(error.doing, error.source))?;
+        .map_err(|error| template.failed(program, error.doing, error.source))?;
         let service = Self {
             pid,
             stdin: Some(our_stdin),

@@ -23,6 +23,7 @@ use super::peer::Peer;
 use super::redirect;
 use super::relay::{Far, Keys, Outcome, Relay};
 use super::request::{Head, HeadEnd};
+use super::route;
 use super::service::{Service, Template};
 use super::status::Status;
 
@@ -198,10 +199,11 @@ impl Session<'_> {
         request: &Request<'_>,
         upgrade: &Upgrade<'_>,
     ) -> Result<Service, Reject> {
+        let (program, place) = route::find(self.template, request.path())?;
         let standing = &self.template.environment;
-        let variables = standing.and_of(&self.peer, request, upgrade.protocol())?;
+        let variables = standing.and_of(&self.peer, request, &place, upgrade.protocol());
         let reset = self.signals.ignored();
-        Service::start(self.template, &variables, reset, self.slot).map_err(|error| {
+        Service::start(self.template, &program, &variables, reset, self.slot).map_err(|error| {
             log::error(&error);
             Reject::SpawnFailed
         })

@@ -58,7 +58,9 @@ pub enum Reject {
     Origin,
     /// 403: the client does not say from which page it comes.
     OriginMissing,
-    /// 404: the path names no program.
+    /// 403: the path has dot segments, an encoded slash or a hidden name, or leads out of its directory.
+    PathForbidden,
+    /// 404: there is nothing at the path.
     NotFound,
     /// 405: the method is not GET.
     Method,
@@ -181,7 +183,8 @@ impl Reject {
             Self::VersionRepeated => (400, "", "there must not be more than one Sec-WebSocket-Version header"),
             Self::Origin => (403, "--origin", "pages of this origin may not connect here: the operator can allow them with --origin"),
             Self::OriginMissing => (403, "--require-origin=false", "an Origin header is required here: the operator can allow connections without one"),
-            Self::NotFound => (404, "", "there is no such program: check the path"),
+            Self::PathForbidden => (403, "", "the path must lead to a place inside, without dot segments, encoded slashes and hidden names"),
+            Self::NotFound => (404, "", "there is nothing at this path: check it"),
             Self::Method => (405, "", "send GET: no other method is answered here"),
             Self::Timeout => (408, "--handshake-timeout", "the request did not arrive in time: send all of it at once"),
             Self::Host => (421, "--host", "this host name is not answered here: the operator can allow it with --host"),
@@ -218,7 +221,7 @@ mod tests {
     use super::super::client::Response;
     use super::*;
 
-    const ALL: [Reject; 40] = [
+    const ALL: [Reject; 41] = [
         Reject::Head(HeadError::ControlByte),
         Reject::Head(HeadError::FirstLine),
         Reject::Head(HeadError::FirstLineTooLong),
@@ -248,6 +251,7 @@ mod tests {
         Reject::VersionRepeated,
         Reject::Origin,
         Reject::OriginMissing,
+        Reject::PathForbidden,
         Reject::NotFound,
         Reject::Method,
         Reject::Timeout,

@@ -3,6 +3,7 @@
 //! Floor 2. Everything here assumes what `websockd` guarantees: the process never starts a thread.
 
 pub(crate) mod ask;
+pub(crate) mod beneath;
 pub(crate) mod child;
 pub(crate) mod daemonize;
 pub(crate) mod exec;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -23,7 +23,8 @@ pub(crate) struct Setup {
     argv: Vec<String>,
     env: Vec<(String, Option<String>)>,
     wrapper: Vec<String>,
-    files: Vec<(String, String)>,
+    files: Vec<(String, String, u32)>,
+    links: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -64,9 +65,25 @@ impl Setup {
         self
     }
 
-    /// A program in the working directory.
-    pub(crate) fn file(mut self, name: &str, text: &str) -> Self {
-        self.files.push((name.to_owned(), text.to_owned()));
+    /// A program in the working directory, or below it.
+    pub(crate) fn file(self, name: &str, text: &str) -> Self {
+        self.file_of_mode(name, text, 0o755)
+    }
+
+    /// A file there, which cannot be run.
+    pub(crate) fn text(self, name: &str, text: &str) -> Self {
+        self.file_of_mode(name, text, 0o644)
+    }
+
+    /// A file with these rights.
+    pub(crate) fn file_of_mode(mut self, name: &str, text: &str, mode: u32) -> Self {
+        self.files.push((name.to_owned(), text.to_owned(), mode));
+        self
+    }
+
+    /// A symbolic link there.
+    pub(crate) fn link(mut self, name: &str, target: &str) -> Self {
+        self.links.push((name.to_owned(), target.to_owned()));
         self
     }
 
@@ -108,10 +125,13 @@ impl Setup {
         words.extend(self.clone().unless_given("--grace", "5s").options);
         words.push("--".to_owned());
         words.extend(self.argv.iter().cloned());
-        for (name, text) in &self.files {
-            let file = family.dir().join(name);
+        for (name, text, mode) in &self.files {
+            let file = place_for(family, name);
             fs::write(&file, text).unwrap();
-            fs::set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(*mode)).unwrap();
+        }
+        for (name, target) in &self.links {
+            symlink(target, place_for(family, name)).unwrap();
         }
         let mut command = Command::new(&words[0]);
         command
@@ -129,6 +149,13 @@ impl Setup {
         }
         command
     }
+}
+
+/// A path below the working directory, in a directory that is there.
+fn place_for(family: &Family, name: &str) -> PathBuf {
+    let file = family.dir().join(name);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    file
 }
 
 fn owned(words: &[&str]) -> Vec<String> {

@@ -67,6 +67,14 @@ pub(super) const FLAGS: &[Flag] = &[
         ..FLAG
     },
     Flag {
+        long: "dir",
+        takes: Takes::Directory("DIR"),
+        section: Section::Service,
+        help: "PROGRAM is the file in DIR that the path names",
+        set: |options, value| store(&mut options.dir, Ok(Some(PathBuf::from(value)))),
+        ..FLAG
+    },
+    Flag {
         long: "stderr",
         takes: Takes::OneOf("WHERE", &["log", "inherit", "null"]),
         default: Preset::Value("log"),

@@ -1,0 +1,94 @@
+//! Which program a request is for: the one there is, or the first file that its path comes to.
+
+use std::borrow::Cow;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::stat::fstat;
+use nix::unistd::{AccessFlags, access};
+
+use crate::handshake::Reject;
+use crate::log;
+use crate::site::path::Names;
+use crate::sys::Error;
+use crate::sys::beneath::{self, Kind};
+
+use super::config::Services;
+use super::environment::Place;
+use super::service::{Executable, Template};
+
+/// A file below a directory that a path leads to.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) file: PathBuf,
+    names: Names,
+    /// How many of the names lead to it.
+    count: usize,
+}
+
+/// The program for a request of this path, and what of the path is left to it.
+///
+/// # Errors
+///
+/// 400 or 403 for a path that is none of ours to look up, 404 where it leads to no program.
+pub(super) fn find<'t>(
+    template: &'t Template<'_>,
+    path: &str,
+) -> Result<(Cow<'t, Executable>, Place), Reject> {
+    if let Some(program) = &template.program {
+        return Ok((Cow::Borrowed(program), Place::of_all(path)?));
+    }
+    let Services::Dir(dir) = &template.config.services else {
+        return Err(Reject::NotFound);
+    };
+    let found = Found::below(dir, path)?;
+    if access(&found.file, AccessFlags::X_OK).is_err() {
+        return Err(Reject::NotFound);
+    }
+    let place = Place {
+        script: found.names.upto(found.count),
+        info: found.names.behind(found.count),
+        translated: found.names.upto(found.names.count()),
+    };
+    Ok((Cow::Owned(Executable::alone(&found.file)), place))
+}
+
+impl Found {
+    /// Goes down from `dir` as far as the path names directories. What it comes to then has to be a
+    /// file.
+    pub(super) fn below(dir: &Path, path: &str) -> Result<Self, Reject> {
+        let names = Names::parse(path)?;
+        let root = beneath::root(dir).map_err(|errno| {
+            log::error(Error::new("open", dir.display().to_string(), errno));
+            Reject::SpawnFailed
+        })?;
+        for count in 1..=names.count() {
+            let walked = names.first(count)?;
+            match kind(&root, walked) {
+                Ok(Kind::Directory) => {}
+                Ok(Kind::File) => {
+                    let file = dir.join(walked.join("/".as_ref()));
+                    return Ok(Self { file, names, count });
+                }
+                Ok(Kind::Other) => return Err(Reject::NotFound),
+                Err(errno) => return Err(reject(errno)),
+            }
+        }
+        Err(Reject::NotFound)
+    }
+}
+
+fn kind(root: &impl AsFd, names: &[std::ffi::OsString]) -> nix::Result<Kind> {
+    let found = beneath::find(root, names)?;
+    fstat(&found).map(|stat| beneath::kind(&stat))
+}
+
+/// The answer where the system refuses: of what lies outside it does not depend on what is there.
+fn reject(errno: Errno) -> Reject {
+    if matches!(errno, Errno::EXDEV | Errno::ELOOP | Errno::EACCES) {
+        Reject::PathForbidden
+    } else {
+        Reject::NotFound
+    }
+}
