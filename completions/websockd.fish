@@ -1,6 +1,6 @@
 # fish completion for websockd
 # made from the option table by: UPDATE=1 cargo test --test completions
-complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --unix --unixsocket --unix-mode --redirect-port --redirport --backlog --tls-cert --sslcert --tls-key --sslkey --tls-client-ca --sslca --record --invalid-utf8 --protocol --dir --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --header --header-ws --header-http --max-clients --maxforks --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --user --chroot --limit --pid-file --log-level --loglevel --log-format)'
+complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --unix --unixsocket --unix-mode --redirect-port --redirport --backlog --tls-cert --sslcert --tls-key --sslkey --tls-client-ca --sslca --record --invalid-utf8 --protocol --dir --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --header --header-ws --header-http --max-clients --maxforks --max-clients-per-address --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --user --chroot --limit --pid-file --log-level --loglevel --log-format)'
 complete -c websockd -s p -l port -x -d 'TCP port; 0: one the kernel chooses'
 complete -c websockd -s a -l address -x -d 'listen on A; repeatable; *: all'
 complete -c websockd -l unix -r -F -d 'listen on a Unix socket, alone without -a or -p'
@@ -36,6 +36,7 @@ complete -c websockd -l header -x -d 'add "Name: value" to every response'
 complete -c websockd -l header-ws -x -d 'to those that begin a WebSocket'
 complete -c websockd -l header-http -x -d 'to all others'
 complete -c websockd -l max-clients -x -d 'clients at a time, 0: any number'
+complete -c websockd -l max-clients-per-address -x -d 'the same for one address, a /64 of IPv6'
 complete -c websockd -l max-message -x -d 'size of a client\'s message, 0: any'
 complete -c websockd -l handshake-timeout -x -d 'from connecting to the whole request'
 complete -c websockd -l idle-timeout -x -d 'without a message either way, 0: none'

@@ -70,6 +70,7 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         write_timeout: options.write_timeout,
         ping: options.ping,
         max_clients: options.max_clients,
+        max_clients_per_address: options.max_clients_per_address,
         syslog: options.syslog || options.daemon,
         daemon: options.daemon,
         pid_file,

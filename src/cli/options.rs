@@ -49,6 +49,7 @@ pub struct Options {
     pub headers_http: Vec<Header>,
     pub console: bool,
     pub max_clients: Option<usize>,
+    pub max_clients_per_address: Option<usize>,
     pub max_message: Option<u64>,
     pub handshake_timeout: Duration,
     pub idle_timeout: Option<Duration>,

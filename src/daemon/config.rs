@@ -62,6 +62,8 @@ pub struct Config {
     pub ping: Option<Duration>,
     /// Sessions at a time; `None`: any number.
     pub max_clients: Option<usize>,
+    /// Sessions at a time of one network; `None`: any number.
+    pub max_clients_per_address: Option<usize>,
     /// Whether the listener leaves the terminal.
     pub daemon: bool,
     /// Where its pid is written, and locked; absolute.

@@ -11,6 +11,7 @@ mod inherit;
 mod life;
 mod listen;
 mod listener;
+mod network;
 mod notify;
 mod orphans;
 mod peer;

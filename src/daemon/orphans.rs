@@ -63,6 +63,11 @@ impl Orphans {
         noted.map(|(pid, slot)| (*pid, slot.number())).collect()
     }
 
+    /// A session's slot.
+    pub(super) fn slot(&self, session: Pid) -> Option<Slot> {
+        self.noted.get(&session).copied()
+    }
+
     /// The file of the slots.
     pub(super) fn slots(&self) -> BorrowedFd<'_> {
         self.slots.as_fd()

@@ -48,7 +48,11 @@ struct UnixEnds {
 impl Peer {
     /// The ends of a connected socket. What is not an internet address is none.
     pub(super) fn of(socket: &impl AsFd) -> Self {
-        let remote = fd::peer_address(socket).ok().flatten();
+        Self::with_remote(socket, fd::peer_address(socket).ok().flatten())
+    }
+
+    /// The same where the other end's address is known already.
+    pub(super) fn with_remote(socket: &impl AsFd, remote: Option<SocketAddr>) -> Self {
         Self {
             remote,
             local: fd::local_address(socket).ok().flatten(),

@@ -88,7 +88,7 @@ pub(super) fn serve(
             return Ok(());
         }
         Err(HeadEnd::Left) => {
-            session.transport.close();
+            session.leave();
             return Ok(());
         }
     };
@@ -146,6 +146,15 @@ impl Session<'_> {
         Some(self)
     }
 
+    /// Ends without a request: the client went, or we have to. One that loses its place to another is
+    /// told so.
+    fn leave(mut self) {
+        if self.slot.is_some_and(Slot::is_cut) {
+            return self.refuse(Reject::TooManyClients, None);
+        }
+        self.transport.close();
+    }
+
     /// Sends a client of the redirecting port to the main one.
     fn redirect(&mut self, request: &Request<'_>) {
         if let Err(reject) = server::admit(request, &self.config.policy, &self.peer.place()) {
@@ -182,6 +191,9 @@ impl Session<'_> {
             Ok(upgrade) => upgrade,
             Err(reject) => return self.refuse(reject, Some(request)),
         };
+        if self.slot.is_some_and(|slot| !slot.leave_handshake()) {
+            return self.refuse(Reject::TooManyClients, Some(request));
+        }
         if self.config.reverse_lookup {
             let deadline = accepted + self.config.handshake_timeout;
             let deadline = deadline.min(Instant::now() + NAME_PATIENCE);

@@ -5,6 +5,7 @@
 )]
 
 use std::io::IoSlice;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
@@ -13,12 +14,20 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::libc;
 use nix::sys::socket::{
-    Shutdown, SockFlag, SockType, SockaddrStorage, UnixAddr, UnixCredentials, accept4, getpeername,
+    Shutdown, SockType, SockaddrLike, SockaddrStorage, UnixAddr, UnixCredentials, getpeername,
     getsockname, getsockopt, setsockopt, shutdown, sockopt,
 };
 use nix::sys::stat::fstat;
 
 use super::retry;
+
+/// The length of whatever address there is.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "128 is a number of any width"
+)]
+const SOCKADDR_LEN: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
 
 /// A pipe: its read end, its write end.
 pub(crate) fn pipe() -> nix::Result<(OwnedFd, OwnedFd)> {
@@ -55,12 +64,27 @@ pub(crate) fn write_vectored(fd: &impl AsFd, slices: &[IoSlice<'_>]) -> nix::Res
     }
 }
 
-/// Accepts one connection, non-blocking.
-pub(crate) fn accept(listener: &impl AsFd) -> nix::Result<OwnedFd> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let fd = retry(|| accept4(listener.as_fd().as_raw_fd(), flags))?;
+/// Accepts one connection, non-blocking, and tells its other end's address; `None` for a Unix socket.
+pub(crate) fn accept(listener: &impl AsFd) -> nix::Result<(OwnedFd, Option<SocketAddr>)> {
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    let number = listener.as_fd().as_raw_fd();
+    let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
+    let mut len = SOCKADDR_LEN;
+    let fd = retry(|| {
+        len = SOCKADDR_LEN;
+        // SAFETY: the kernel writes at most so many bytes of the address, and how many it would have.
+        Errno::result(unsafe {
+            libc::accept4(number, storage.as_mut_ptr().cast(), &raw mut len, flags)
+        })
+    })?;
     // SAFETY: the kernel has just given us this descriptor; nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: it was all zero, which is a value, before the kernel wrote into it.
+    let storage = unsafe { storage.assume_init() };
+    let start = (&raw const storage).cast();
+    // SAFETY: it holds an address of this length and lives longer than the copy takes.
+    let address = unsafe { SockaddrStorage::from_raw(start, Some(len.min(SOCKADDR_LEN))) };
+    Ok((fd, address.as_ref().and_then(internet_address)))
 }
 
 /// The other end's address; `None` for a Unix socket.

@@ -1,5 +1,6 @@
 //! A word that two processes see alike: a session's, in which the kernel notes its service's process,
-//! and from which the listener learns it when the session is no more.
+//! and from which the listener learns it when the session is no more. Before that it says whether the
+//! session is in its opening handshake, and may stay.
 #![expect(unsafe_code, reason = "mmap, and references into it")]
 
 use std::num::NonZeroUsize;
@@ -18,7 +19,16 @@ const CHUNK: usize = 16 * 1024;
 /// Their bytes.
 const CHUNK_LEN: i64 = 64 * 1024;
 
-/// One word; 0 is nobody.
+/// Not a process: the session is in its handshake.
+const HANDSHAKE: i32 = 0;
+
+/// Not a process: the session is past its handshake.
+const PAST_HANDSHAKE: i32 = -1;
+
+/// Not a process: the session's place was taken from it in its handshake.
+const CUT: i32 = -2;
+
+/// One word: a process, if it is positive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
     number: usize,
@@ -34,7 +44,34 @@ impl Slot {
 
     /// Notes nobody.
     pub(crate) fn clear(self) {
-        self.word.store(0, Ordering::Relaxed);
+        self.word.store(PAST_HANDSHAKE, Ordering::Relaxed);
+    }
+
+    /// Whether the session is in its handshake and may stay.
+    pub(crate) fn is_in_handshake(self) -> bool {
+        self.word.load(Ordering::Relaxed) == HANDSHAKE
+    }
+
+    /// Takes the session's place from it; whether it was in its handshake, else it keeps it.
+    pub(crate) fn cut(self) -> bool {
+        self.exchange(CUT)
+    }
+
+    /// For the session: leaves the handshake; whether it may, for its place may have been taken.
+    pub(crate) fn leave_handshake(self) -> bool {
+        self.exchange(PAST_HANDSHAKE) || !self.is_cut()
+    }
+
+    /// Whether the session's place was taken from it.
+    pub(crate) fn is_cut(self) -> bool {
+        self.word.load(Ordering::Relaxed) == CUT
+    }
+
+    fn exchange(self, new: i32) -> bool {
+        let order = Ordering::Relaxed;
+        self.word
+            .compare_exchange(HANDSHAKE, new, order, order)
+            .is_ok()
     }
 
     /// Which of all slots it is.
@@ -91,13 +128,13 @@ impl Slots {
         Some(Slot { number, word })
     }
 
-    /// A slot that notes nobody, to be given back.
+    /// A slot that notes nobody, for a session in its handshake, to be given back.
     pub(crate) fn take(&mut self) -> nix::Result<Slot> {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => self.take_new()?,
         };
-        slot.clear();
+        slot.word.store(HANDSHAKE, Ordering::Relaxed);
         Ok(slot)
     }
 
@@ -158,6 +195,24 @@ mod tests {
         note(slot, 4711);
         slots.give(slot);
         assert_eq!(slots.take().expect("a slot").read(), None);
+    }
+
+    #[test]
+    fn a_session_leaves_its_handshake_or_is_cut_whichever_is_first() {
+        let mut slots = Slots::new().expect("memory");
+        let slot = slots.take().expect("a slot");
+        assert!(slot.is_in_handshake());
+        assert!(slot.leave_handshake());
+        assert!(!slot.is_in_handshake() && !slot.cut() && slot.leave_handshake());
+        note(slot, 4711);
+        assert!(!slot.is_in_handshake() && !slot.cut());
+        slot.clear();
+        assert!(!slot.is_in_handshake() && !slot.cut());
+        slots.give(slot);
+        let slot = slots.take().expect("a slot");
+        assert!(slot.cut() && slot.is_cut());
+        assert!(!slot.leave_handshake() && !slot.is_in_handshake());
+        assert_eq!(slot.read(), None);
     }
 
     #[test]

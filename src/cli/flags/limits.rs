@@ -18,6 +18,18 @@ pub(super) const FLAGS: &[Flag] = &[
         ..FLAG
     },
     Flag {
+        long: "max-clients-per-address",
+        takes: Takes::Value("N"),
+        default: Preset::Value("0"),
+        section: Section::Limits,
+        help: "the same for one address, a /64 of IPv6",
+        set: |options, value| {
+            let max = &mut options.max_clients_per_address;
+            store(max, value::count_or_none(value))
+        },
+        ..FLAG
+    },
+    Flag {
         long: "max-message",
         aliases: &[Alias {
             name: "--maxframesize",

@@ -1,47 +1,39 @@
 //! The listener: accepts, forks for each client, reaps, and ends in order.
 
-use std::collections::HashMap;
 use std::hint::black_box;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::frame::Utf8;
-use crate::handshake::{Reject, key};
+use crate::handshake::key;
 use crate::log;
 use crate::sys::child::{self, End};
 use crate::sys::fd;
-use crate::sys::fork::{Fork, fork};
 use crate::sys::signal::{self, Signals};
+
+mod accept;
+mod clients;
+mod handshakes;
+mod pause;
+
+use clients::Clients;
+use handshakes::Handshakes;
+use pause::Pause;
 
 use super::config::Config;
 use super::life::Life;
 use super::orphans::Orphans;
-use super::peer::Peer;
 use super::restart::Handover;
 use super::session::Client;
 
 const SIGNALS: Token = Token(usize::MAX);
-
-/// Connections taken before signals are looked at again.
-const MAX_ACCEPTS: usize = 64;
-
-/// How long nothing is accepted when the machine has nothing to accept with.
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// What a session process is there for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Task {
-    Serve,
-    /// To say that there are too many.
-    Refuse,
-}
 
 /// A socket that listens, and what the kernel said of it.
 #[derive(Debug)]
@@ -60,21 +52,8 @@ impl Socket {
     }
 }
 
-impl Task {
-    const ALL: [(&str, Self); 2] = [("serve", Self::Serve), ("refuse", Self::Refuse)];
-
-    /// Its name, for who takes over.
-    fn name(self) -> &'static str {
-        let named = Self::ALL.iter().find(|(_, task)| *task == self);
-        named.map_or("", |(name, _)| name)
-    }
-
-    /// The task of this name.
-    fn named(name: &str) -> Option<Self> {
-        let named = Self::ALL.iter().find(|(it, _)| *it == name);
-        named.map(|(_, task)| *task)
-    }
-}
+/// A connection, and the address at its other end.
+type Accepted = (OwnedFd, Option<SocketAddr>);
 
 /// How a process leaves the listener.
 #[derive(Debug)]
@@ -92,12 +71,12 @@ pub(super) struct Listener<'c> {
     /// Empty when we were told to end.
     sockets: Vec<Socket>,
     signals: Signals,
-    sessions: HashMap<Pid, Task>,
+    clients: Clients,
+    handshakes: Handshakes,
     orphans: Orphans,
-    /// Clients that were there before us.
-    expected: Vec<OwnedFd>,
-    /// Until then nothing is accepted.
-    paused: Option<Instant>,
+    /// Those that were accepted and have no session yet.
+    expected: Vec<Accepted>,
+    pause: Pause,
     /// When sessions that have not ended are killed.
     deadline: Option<Instant>,
     life: Life,
@@ -124,18 +103,23 @@ impl<'c> Listener<'c> {
         let fd = signals.as_fd().as_raw_fd();
         poll.registry()
             .register(&mut SourceFd(&fd), SIGNALS, Interest::READABLE)?;
+        let clients = Clients::new(config, &sessions);
+        let mut handshakes = Handshakes::new(config.max_clients);
+        for (pid, number, network) in clients.served() {
+            if let Some(slot) = orphans.slot(pid) {
+                handshakes.begin((pid, number), slot, (network, Instant::now()));
+            }
+        }
         Ok(Self {
             config,
             poll,
             sockets,
             signals,
-            sessions: sessions
-                .into_iter()
-                .filter_map(|(pid, task)| Some((pid, Task::named(&task)?)))
-                .collect(),
+            clients,
+            handshakes,
             orphans,
             expected: Vec::new(),
-            paused: None,
+            pause: Pause::default(),
             deadline: None,
             life,
         })
@@ -143,7 +127,10 @@ impl<'c> Listener<'c> {
 
     /// Serves these, too, from the beginning on.
     pub(super) fn expect(&mut self, clients: Vec<OwnedFd>) {
-        self.expected = clients;
+        self.expected.extend(clients.into_iter().map(|socket| {
+            let address = fd::peer_address(&socket).ok().flatten();
+            (socket, address)
+        }));
     }
 
     /// Listens until told to end. Returns in every session's process, too, with its client.
@@ -152,14 +139,14 @@ impl<'c> Listener<'c> {
         // Sessions taken over may have ended in between.
         self.reap();
         self.life.ready();
-        while let Some(client) = self.expected.pop() {
-            if let Some(client) = self.begin_session(client, Instant::now()) {
-                return self.leave_as_session(client);
-            }
+        if !self.expected.is_empty() {
+            self.pause.give_way(Instant::now());
         }
         loop {
             let deadlines = [self.life.deadline(), self.orphans.deadline()];
-            let timeout = [self.paused, self.deadline].into_iter().chain(deadlines);
+            let timeout = [self.pause.until(), self.deadline]
+                .into_iter()
+                .chain(deadlines);
             let timeout = timeout.flatten().min();
             let timeout = timeout.map(|at| at.saturating_duration_since(Instant::now()));
             match self.poll.poll(&mut events, timeout) {
@@ -182,13 +169,13 @@ impl<'c> Listener<'c> {
                 self.deadline = None;
             }
             self.orphans.climb(now);
-            let is_served = self.sessions.is_empty() && self.orphans.is_empty();
+            let is_served = self.clients.is_empty() && self.orphans.is_empty();
+            let is_served = is_served && self.expected.is_empty();
             if self.sockets.is_empty() && is_served {
                 self.life.end();
                 return Ok(Leave::Stopped);
             }
-            if self.paused.is_none_or(|until| now >= until) {
-                self.paused = None;
+            if self.pause.is_over(now) {
                 if let Some(client) = self.accept_all(now) {
                     return self.leave_as_session(client);
                 }
@@ -198,96 +185,9 @@ impl<'c> Listener<'c> {
 
     /// A session's process goes its way: a hang-up is the listener's affair, and so is the end of the
     /// last session.
-    fn leave_as_session(mut self, client: Client) -> io::Result<Leave> {
+    fn leave_as_session(mut self, client: Box<Client>) -> io::Result<Leave> {
         self.signals.ignore(&[Signal::SIGHUP, Signal::SIGQUIT])?;
-        Ok(Leave::Session(Box::new(client), self.signals))
-    }
-
-    /// Accepts what waits, at most so many that signals are not kept waiting. `Some` in a session's
-    /// process.
-    fn accept_all(&mut self, now: Instant) -> Option<Client> {
-        for number in 0..self.sockets.len() {
-            for count in 1.. {
-                let socket = self.sockets.get_mut(number)?;
-                if !socket.is_ready {
-                    break;
-                }
-                if count > MAX_ACCEPTS {
-                    // Others have their turn, and there will be no other edge: come back without one.
-                    self.paused = Some(now);
-                    break;
-                }
-                match fd::accept(&socket.listener) {
-                    Ok(client) => {
-                        if let Some(client) = self.begin_session(client, now) {
-                            return Some(client);
-                        }
-                    }
-                    Err(Errno::EAGAIN) => socket.is_ready = false,
-                    // The client went before its turn came.
-                    Err(Errno::ECONNABORTED | Errno::EPROTO) => {}
-                    Err(errno) => {
-                        self.pause("accept", errno, now);
-                        return None;
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    /// Forks. `Some` in the new process.
-    fn begin_session(&mut self, socket: OwnedFd, now: Instant) -> Option<Client> {
-        let refusals = self.count(Task::Refuse);
-        let is_full = self
-            .config
-            .max_clients
-            .is_some_and(|max| self.sessions.len() - refusals >= max);
-        let task = if is_full { Task::Refuse } else { Task::Serve };
-        // Refusing takes a process, too; beyond a few the connection is simply closed.
-        if is_full && refusals >= max_refusals(self.config.max_clients) {
-            return None;
-        }
-        #[cfg(feature = "tls")]
-        if let Some(acceptor) = &self.config.tls {
-            acceptor.prepare();
-        }
-        let slot = match self.orphans.prepare() {
-            Ok(slot) => slot,
-            Err(errno) => {
-                self.pause("share memory", errno, now);
-                return None;
-            }
-        };
-        match fork() {
-            Ok(Fork::Parent(pid)) => {
-                self.sessions.insert(pid, task);
-                self.orphans.begin(Some(pid), slot);
-                self.life.note_session();
-                None
-            }
-            Ok(Fork::Child) => Some(Client {
-                peer: Peer::of(&socket),
-                socket,
-                refusal: is_full.then_some(Reject::TooManyClients),
-                slot: Some(slot),
-            }),
-            Err(errno) => {
-                self.orphans.begin(None, slot);
-                self.pause("fork", errno, now);
-                None
-            }
-        }
-    }
-
-    fn count(&self, task: Task) -> usize {
-        self.sessions.values().filter(|it| **it == task).count()
-    }
-
-    /// Nothing is accepted for a moment: the machine has run out of something.
-    fn pause(&mut self, doing: &str, errno: Errno, now: Instant) {
-        log::error(format!("cannot {doing}: {}; pausing", errno.desc()));
-        self.paused = Some(now + PAUSE);
+        Ok(Leave::Session(client, self.signals))
     }
 
     fn heed_signals(&mut self) {
@@ -296,7 +196,7 @@ impl<'c> Listener<'c> {
                 self.reap();
             } else if signal == Signal::SIGUSR1 {
                 self.signal_sessions(Signal::SIGUSR1);
-                self.life.log(self.sessions.len());
+                self.life.log(self.clients.len());
             } else if self.deadline.is_none() {
                 self.heed_order(signal);
             }
@@ -320,7 +220,9 @@ impl<'c> Listener<'c> {
     fn reap(&mut self) {
         let now = Instant::now();
         while let Some((pid, end)) = child::reap() {
-            if self.sessions.remove(&pid).is_none() {
+            // What it had is free again.
+            self.pause.end();
+            if !self.clients.end(pid) {
                 self.life.note_end(pid, end, &self.signals);
                 continue;
             }
@@ -339,11 +241,7 @@ impl<'c> Listener<'c> {
     /// Becomes the new program, which finds what signals have come in the meantime, or stays.
     fn restart(&mut self) {
         let handover = Handover {
-            sessions: self
-                .sessions
-                .iter()
-                .map(|(pid, task)| (*pid, task.name().to_owned()))
-                .collect(),
+            sessions: self.clients.words(),
             noted: self.orphans.noted(),
             ..Handover::default()
         };
@@ -357,7 +255,7 @@ impl<'c> Listener<'c> {
         log::stop(Signal::SIGQUIT.as_str());
         self.life.stopping("draining");
         self.sockets.clear();
-        self.paused = None;
+        self.pause.end();
     }
 
     /// Listens no more, and has every session end.
@@ -365,7 +263,8 @@ impl<'c> Listener<'c> {
         log::stop(signal.as_str());
         self.life.stopping("stopping");
         self.sockets.clear();
-        self.paused = None;
+        self.expected.clear();
+        self.pause.end();
         self.signal_sessions(Signal::SIGTERM);
         // The sessions take twice the grace for their services.
         let patience = self.config.grace * 2 + Duration::from_secs(1);
@@ -373,9 +272,9 @@ impl<'c> Listener<'c> {
     }
 
     fn signal_sessions(&self, signal: Signal) {
-        for pid in self.sessions.keys() {
+        for pid in self.clients.pids() {
             // One that has just ended and is not reaped yet takes it without harm.
-            let _ended = kill(*pid, signal);
+            let _ended = kill(pid, signal);
         }
     }
 }
@@ -388,9 +287,4 @@ fn know_the_processor() {
     black_box(key::accept_key(&sample));
     black_box(Utf8::new().check(&sample).is_ok());
     black_box(memchr::memchr(b'\n', &sample));
-}
-
-/// How many clients at a time are told that there are too many.
-fn max_refusals(max_clients: Option<usize>) -> usize {
-    max_clients.map_or(0, |max| (max / 10).max(16))
 }

@@ -1,0 +1,161 @@
+//! From a connection that waits to a session's process, or to the decision that there is none.
+
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+
+use crate::daemon::network::Network;
+use crate::daemon::peer::Peer;
+use crate::daemon::session::Client;
+use crate::handshake::Reject;
+use crate::sys::fd;
+use crate::sys::fork::{Fork, fork};
+
+use super::clients::{self, Task, Verdict};
+use super::{Accepted, Listener};
+
+/// Connections taken before signals are looked at again.
+const MAX_ACCEPTS: usize = 64;
+
+/// Sessions that were asked to leave and have not yet: then nobody new is accepted. They need nothing
+/// but the processor for that, so this only says who gets it.
+const MAX_LEAVING: usize = 64;
+
+/// What has become of a client.
+#[derive(Debug)]
+enum Begun {
+    /// This is its process.
+    Here(Box<Client>),
+    /// Another one is, or nobody.
+    Elsewhere,
+    /// It waits for better times.
+    Not,
+}
+
+impl Listener<'_> {
+    /// Accepts what waits, at most so many that signals are not kept waiting. `Some` in a session's
+    /// process.
+    pub(super) fn accept_all(&mut self, now: Instant) -> Option<Box<Client>> {
+        while let Some(accepted) = self.expected.pop() {
+            match self.begin_session(accepted, now) {
+                Begun::Here(client) => return Some(client),
+                Begun::Elsewhere => {}
+                Begun::Not => return None,
+            }
+        }
+        for number in 0..self.sockets.len() {
+            for count in 1.. {
+                let socket = self.sockets.get_mut(number)?;
+                if !socket.is_ready {
+                    break;
+                }
+                if self.clients.count(Task::Leave) >= MAX_LEAVING {
+                    // The end of one of them brings us back.
+                    return None;
+                }
+                if count > MAX_ACCEPTS {
+                    // Others have their turn, and there will be no other edge: come back without one.
+                    self.pause.give_way(now);
+                    break;
+                }
+                match fd::accept(&socket.listener) {
+                    Ok(accepted) => match self.begin_session(accepted, now) {
+                        Begun::Here(client) => return Some(client),
+                        Begun::Elsewhere => {}
+                        Begun::Not => return None,
+                    },
+                    Err(Errno::EAGAIN) => socket.is_ready = false,
+                    // The client went before its turn came, or the way to it did.
+                    Err(errno) if is_the_clients(errno) => {}
+                    Err(errno) => {
+                        self.pause.begin("accept", errno, now);
+                        return None;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Forks for a client, if it is to be told anything.
+    fn begin_session(&mut self, (socket, remote): Accepted, now: Instant) -> Begun {
+        let network = clients::network(remote);
+        let (task, refusal) = match self.judge(network, now) {
+            Verdict::Serve => (Task::Serve, None),
+            Verdict::Refuse(reject) => (Task::Refuse, Some(reject)),
+            Verdict::Drop => return Begun::Elsewhere,
+        };
+        #[cfg(feature = "tls")]
+        if let Some(acceptor) = &self.config.tls {
+            acceptor.prepare();
+        }
+        let slot = match self.orphans.prepare() {
+            Ok(slot) => slot,
+            Err(errno) => {
+                self.pause.begin("share memory", errno, now);
+                self.expected.push((socket, remote));
+                return Begun::Not;
+            }
+        };
+        match fork() {
+            Ok(Fork::Parent(pid)) => {
+                self.orphans.begin(Some(pid), slot);
+                let number = self.clients.begin(pid, task, network);
+                if task == Task::Serve {
+                    self.handshakes.begin((pid, number), slot, (network, now));
+                }
+                self.life.note_session();
+                Begun::Elsewhere
+            }
+            Ok(Fork::Child) => Begun::Here(Box::new(Client {
+                peer: Peer::with_remote(&socket, remote),
+                socket,
+                refusal,
+                slot: Some(slot),
+            })),
+            Err(errno) => {
+                self.orphans.begin(None, slot);
+                self.pause.begin("fork", errno, now);
+                self.expected.push((socket, remote));
+                Begun::Not
+            }
+        }
+    }
+
+    /// Judges a client from this network, and takes their place from those in their handshake who have
+    /// to leave for that.
+    fn judge(&mut self, network: Option<Network>, now: Instant) -> Verdict {
+        let verdict = self.clients.judge(network);
+        let ousted = match verdict {
+            Verdict::Serve => self.handshakes.make_room(&self.clients),
+            Verdict::Refuse(Reject::TooManyFromAddress) => None,
+            Verdict::Refuse(_) | Verdict::Drop => self.handshakes.oust(&self.clients, now),
+        };
+        let Some(pid) = ousted else {
+            return verdict;
+        };
+        self.clients.dismiss(pid);
+        let _ended = kill(pid, Signal::SIGTERM);
+        // There is a place again, though perhaps not for this network.
+        self.clients.judge(network)
+    }
+}
+
+/// Errors of accept(2) that tell of the connection, which is no more, and not of us.
+fn is_the_clients(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::ECONNABORTED
+            | Errno::EHOSTDOWN
+            | Errno::EHOSTUNREACH
+            | Errno::ENETDOWN
+            | Errno::ENETUNREACH
+            | Errno::ENONET
+            | Errno::ENOPROTOOPT
+            | Errno::EOPNOTSUPP
+            | Errno::EPERM
+            | Errno::EPROTO
+            | Errno::ETIMEDOUT
+    )
+}

@@ -1,0 +1,223 @@
+//! Who is there: the sessions, what each is for, and how many one network has.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use nix::unistd::Pid;
+
+use crate::daemon::config::Config;
+use crate::daemon::network::Network;
+use crate::handshake::Reject;
+
+/// Processes of one kind that are there beside those which serve: a tenth of these, at least so many.
+const MIN_ASIDE: usize = 16;
+
+/// What a session's process is there for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Task {
+    Serve,
+    /// To say that there are too many.
+    Refuse,
+    /// To leave: its place was needed.
+    Leave,
+}
+
+/// One session.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    task: Task,
+    network: Option<Network>,
+    /// Its number among all.
+    number: u64,
+}
+
+/// What becomes of a new client.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    Serve,
+    Refuse(Reject),
+    /// There are too many who are told that there are too many.
+    Drop,
+}
+
+/// All sessions.
+#[derive(Debug)]
+pub(super) struct Clients {
+    max: Option<usize>,
+    max_from_network: Option<usize>,
+    sessions: HashMap<Pid, Session>,
+    /// How many sessions have each task, in the order of [`Task`].
+    counts: [usize; 3],
+    /// How many each network has, if that is bounded.
+    from: HashMap<Network, usize>,
+    next: u64,
+}
+
+impl Task {
+    const ALL: [(&str, Self); 3] = [
+        ("serve", Self::Serve),
+        ("refuse", Self::Refuse),
+        ("leave", Self::Leave),
+    ];
+
+    /// Its name, for who takes over.
+    fn name(self) -> &'static str {
+        let named = Self::ALL.iter().find(|(_, task)| *task == self);
+        named.map_or("", |(name, _)| name)
+    }
+
+    /// The task of this name.
+    fn named(name: &str) -> Option<Self> {
+        let named = Self::ALL.iter().find(|(it, _)| *it == name);
+        named.map(|(_, task)| *task)
+    }
+}
+
+impl Clients {
+    /// With the sessions there are already, and their words.
+    pub(super) fn new(config: &Config, sessions: &[(Pid, String)]) -> Self {
+        let mut clients = Self {
+            max: config.max_clients,
+            max_from_network: config.max_clients_per_address,
+            sessions: HashMap::new(),
+            counts: [0; 3],
+            from: HashMap::new(),
+            next: 0,
+        };
+        for (pid, words) in sessions {
+            let (task, network) = words.split_once(' ').unwrap_or((words, ""));
+            if let Some(task) = Task::named(task) {
+                clients.begin(*pid, task, network.parse().ok());
+            }
+        }
+        clients
+    }
+
+    /// Each session, oldest first, and the words by which [`Clients::new`] knows it again.
+    pub(super) fn words(&self) -> Vec<(Pid, String)> {
+        let mut sessions: Vec<_> = self.sessions.iter().collect();
+        sessions.sort_unstable_by_key(|(_, session)| session.number);
+        let words = sessions.into_iter().map(|(pid, session)| {
+            let task = session.task.name();
+            let network = session.network.map(|it| format!(" {it}"));
+            (*pid, format!("{task}{}", network.unwrap_or_default()))
+        });
+        words.collect()
+    }
+
+    /// Those who wait for `max` clients at most, in a state in which they are of no use yet or any more.
+    pub(super) fn aside(max: usize) -> usize {
+        (max / 10).max(MIN_ASIDE)
+    }
+
+    /// Judges one that comes from this network.
+    pub(super) fn judge(&self, network: Option<Network>) -> Verdict {
+        let from = network.and_then(|network| self.from.get(&network));
+        let reject = match (self.max, self.max_from_network) {
+            (Some(max), _) if self.count(Task::Serve) >= max => Reject::TooManyClients,
+            (_, Some(max)) if from.is_some_and(|count| *count >= max) => Reject::TooManyFromAddress,
+            _ => return Verdict::Serve,
+        };
+        // Refusing takes a process, too; beyond a few the connection is simply closed.
+        let max = Self::aside(self.max.or(self.max_from_network).unwrap_or(0));
+        match self.count(Task::Refuse) < max {
+            true => Verdict::Refuse(reject),
+            false => Verdict::Drop,
+        }
+    }
+
+    /// Counts a session; returns its number.
+    pub(super) fn begin(&mut self, pid: Pid, task: Task, network: Option<Network>) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        let session = Session {
+            task,
+            network,
+            number,
+        };
+        self.sessions.insert(pid, session);
+        self.add(session, 1);
+        number
+    }
+
+    /// A session has been asked to leave, and counts no more.
+    pub(super) fn dismiss(&mut self, pid: Pid) {
+        if let Some(session) = self.sessions.get_mut(&pid) {
+            let before = *session;
+            session.task = Task::Leave;
+            let after = *session;
+            self.add(before, -1);
+            self.add(after, 1);
+        }
+    }
+
+    /// A process has ended; whether it was a session.
+    pub(super) fn end(&mut self, pid: Pid) -> bool {
+        let Some(session) = self.sessions.remove(&pid) else {
+            return false;
+        };
+        self.add(session, -1);
+        true
+    }
+
+    /// Whether the session of this process is that of this number.
+    pub(super) fn is(&self, pid: Pid, number: u64) -> bool {
+        let session = self.sessions.get(&pid);
+        session.is_some_and(|session| session.number == number)
+    }
+
+    pub(super) fn pids(&self) -> impl Iterator<Item = Pid> {
+        self.sessions.keys().copied()
+    }
+
+    /// Those who are served or will be, oldest first: process, number and network.
+    pub(super) fn served(&self) -> Vec<(Pid, u64, Option<Network>)> {
+        let served = self
+            .sessions
+            .iter()
+            .filter(|(_, it)| it.task == Task::Serve);
+        let mut served: Vec<_> = served
+            .map(|(pid, it)| (*pid, it.number, it.network))
+            .collect();
+        served.sort_unstable_by_key(|(_, number, _)| *number);
+        served
+    }
+
+    /// How many sessions there are for a task.
+    pub(super) fn count(&self, task: Task) -> usize {
+        let counts = Task::ALL.iter().zip(self.counts);
+        let count = counts
+            .filter(|((_, it), _)| *it == task)
+            .map(|(_, count)| count);
+        count.sum()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    fn add(&mut self, session: Session, change: isize) {
+        for ((_, task), count) in Task::ALL.iter().zip(&mut self.counts) {
+            if *task == session.task {
+                *count = count.saturating_add_signed(change);
+            }
+        }
+        let network = session.network.filter(|_| session.task == Task::Serve);
+        if let Some(network) = network.filter(|_| self.max_from_network.is_some()) {
+            let count = self.from.entry(network).or_default();
+            *count = count.saturating_add_signed(change);
+            if *count == 0 {
+                self.from.remove(&network);
+            }
+        }
+    }
+}
+
+/// The network of a client's address, if it has one.
+pub(super) fn network(address: Option<SocketAddr>) -> Option<Network> {
+    address.map(|address| Network::of(address.ip()))
+}
