@@ -16,11 +16,14 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Pid, getpid};
 
+use filter::Filter;
+
 /// A confinement that has been prepared.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     /// No access to any file, address or abstract socket; an error if the kernel does not know how.
     ruleset: Result<RulesetCreated, RulesetError>,
+    filter: Filter,
 }
 
 /// A part of the confinement that could not be had. The others hold.
@@ -40,33 +43,41 @@ impl Sandbox {
             .and_then(|ruleset| ruleset.handle_access(AccessNet::from_all(ABI::V4)))
             .and_then(|ruleset| ruleset.scope(Scope::AbstractUnixSocket))
             .and_then(Ruleset::create);
-        Some(Self { ruleset })
+        Some(Self {
+            ruleset,
+            filter: Filter::new(),
+        })
     }
 
     /// Confines this process, which may signal no process group but `group` from now on, and opens no
     /// descriptor any more. Returns what the kernel does not have.
     pub(crate) fn enter(self, group: Pid) -> Vec<Lack> {
+        let Self {
+            ruleset,
+            mut filter,
+        } = self;
         let mut lacks = renounce();
-        lacks.extend(self.restrict_access());
-        // The last: it does not let the others happen.
-        lacks.extend(lack("seccomp", restrict_calls(group)));
+        lacks.extend(restrict_access(ruleset));
+        // The last: it does not let the others happen. From now on a system call that is not in the
+        // list is the end, by `SIGSYS`.
+        lacks.extend(lack("seccomp", install(filter.of(getpid(), group))));
         lacks
     }
+}
 
-    fn restrict_access(self) -> Option<Lack> {
-        let why = match self.ruleset.and_then(RulesetCreated::restrict_self) {
-            Ok(status) => match status.ruleset {
-                RulesetStatus::FullyEnforced => return None,
-                RulesetStatus::PartiallyEnforced => "the kernel knows a part of it".to_owned(),
-                RulesetStatus::NotEnforced => "the kernel has none".to_owned(),
-            },
-            Err(error) => error.to_string(),
-        };
-        Some(Lack {
-            what: "landlock",
-            why,
-        })
-    }
+fn restrict_access(ruleset: Result<RulesetCreated, RulesetError>) -> Option<Lack> {
+    let why = match ruleset.and_then(RulesetCreated::restrict_self) {
+        Ok(status) => match status.ruleset {
+            RulesetStatus::FullyEnforced => return None,
+            RulesetStatus::PartiallyEnforced => "the kernel knows a part of it".to_owned(),
+            RulesetStatus::NotEnforced => "the kernel has none".to_owned(),
+        },
+        Err(error) => error.to_string(),
+    };
+    Some(Lack {
+        what: "landlock",
+        why,
+    })
 }
 
 /// Gives up what takes no preparation: rights by set-user-ID programs, being read or traced by others
@@ -87,13 +98,8 @@ fn lack(what: &'static str, outcome: nix::Result<()>) -> Option<Lack> {
     Some(Lack { what, why })
 }
 
-/// From now on a system call that is not in the list is the end, by `SIGSYS`.
-fn restrict_calls(group: Pid) -> nix::Result<()> {
-    install(filter::compile(getpid(), group))
-}
-
 /// Has the kernel ask this program about every system call.
-fn install(mut program: Vec<libc::sock_filter>) -> nix::Result<()> {
+fn install(program: &mut [libc::sock_filter]) -> nix::Result<()> {
     let program = libc::sock_fprog {
         len: u16::try_from(program.len()).map_err(|_| Errno::EINVAL)?,
         filter: program.as_mut_ptr(),
@@ -209,7 +215,7 @@ mod tests {
     fn without_the_list_of_calls_no_file_can_be_reached() {
         let end = end_of(|| {
             let sandbox = Sandbox::prepare().expect("a sandbox");
-            assert_eq!(sandbox.restrict_access(), None);
+            assert_eq!(restrict_access(sandbox.ruleset), None);
             let read = File::open("/etc/passwd").map_err(|error| error.kind());
             let removed = std::fs::remove_file("/nobody/has/this").map_err(|error| error.kind());
             let connected = TcpStream::connect("127.0.0.1:1").map_err(|error| error.kind());
@@ -239,8 +245,8 @@ mod tests {
         let end = end_of(|| {
             // A kernel without landlock, as far as this process can tell.
             let landlock = [libc::SYS_landlock_create_ruleset];
-            let missing = filter::without(&landlock, libc::ENOSYS);
-            let is_ready = prctl::set_no_new_privs().and_then(|()| install(missing));
+            let mut missing = filter::without(&landlock, libc::ENOSYS);
+            let is_ready = prctl::set_no_new_privs().and_then(|()| install(&mut missing));
             let lacks = Sandbox::prepare().map_or_else(Vec::new, |it| it.enter(GROUP));
             let what: Vec<_> = lacks.iter().map(|lack| lack.what).collect();
             if is_ready == Ok(()) && what == ["landlock"] {
