@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use nix::unistd::Pid;
+
 use crate::connection::{Connection, Limits};
 use crate::frame::Role;
 use crate::handshake::server::{self, Upgrade};
@@ -48,9 +50,23 @@ pub(super) struct Client {
 pub(super) fn serve(
     client: Client,
     template: &Template<'_>,
-    mut signals: Signals,
+    signals: Signals,
     sandbox: Option<Sandbox>,
 ) -> io::Result<()> {
+    if let Some(conversation) = shake_hands(client, template, signals)? {
+        conversation.hold(sandbox);
+    }
+    Ok(())
+}
+
+/// Comes to a conversation with the client, or refuses it. What that took is given back when this
+/// returns, its part of the stack, too: a client may stay for days.
+#[inline(never)]
+fn shake_hands(
+    client: Client,
+    template: &Template<'_>,
+    mut signals: Signals,
+) -> io::Result<Option<Conversation>> {
     let accepted = Instant::now();
     let config = template.config;
     let status = Status {
@@ -73,31 +89,64 @@ pub(super) fn serve(
         peer: client.peer,
         transport: Transport::accept(client.socket, acceptor)?,
         signals,
-        sandbox,
         slot: client.slot,
     };
     let deadline = accepted + config.handshake_timeout;
     let Some(mut session) = session.secure(deadline) else {
-        return Ok(());
+        return Ok(None);
     };
     let patience = Patience::until(deadline, &session.signals);
     let head = match Head::read(&mut session.transport, patience) {
         Ok(head) => head,
         Err(HeadEnd::Rejected(reject)) => {
             session.refuse(reject, None);
-            return Ok(());
+            return Ok(None);
         }
         Err(HeadEnd::Left) => {
             session.leave();
-            return Ok(());
+            return Ok(None);
         }
     };
     match Request::parse(head.bytes()) {
         Err(reject) => session.refuse(reject, None),
         Ok(request) if is_redirected => session.redirect(&request),
-        Ok(request) => session.answer(&request, client.refusal, &head, accepted),
+        Ok(request) => return session.answer(&request, client.refusal, &head, accepted),
     }
-    Ok(())
+    Ok(None)
+}
+
+/// A client and a service that are joined.
+struct Conversation {
+    relay: Box<Relay>,
+    peer: String,
+    accepted: Instant,
+    /// Leads the service's process group.
+    service: Pid,
+    slot: Option<Slot>,
+}
+
+impl Conversation {
+    /// Moves bytes until both sides are done.
+    fn hold(self, sandbox: Option<Sandbox>) {
+        // All that is needed is open: the descriptors, the event queue, the system log.
+        for lack in sandbox.map_or_else(Vec::new, |it| it.enter(self.service)) {
+            log::sandbox_lacks(lack.what, &lack.why);
+        }
+        match self.relay.run() {
+            Ok(outcome) => {
+                log_close(&self.peer, self.accepted, &outcome);
+                if let Some(slot) = self.slot {
+                    slot.clear();
+                }
+            }
+            Err(error) => cannot_relay(&error),
+        }
+    }
+}
+
+/// The listener ends the service.
+fn cannot_relay(error: &io::Error) {
+    log::error(format!("cannot relay: {error}"));
 }
 
 struct Session<'c> {
@@ -106,7 +155,6 @@ struct Session<'c> {
     peer: Peer,
     transport: Transport,
     signals: Signals,
-    sandbox: Option<Sandbox>,
     slot: Option<Slot>,
 }
 
@@ -180,19 +228,25 @@ impl Session<'_> {
         refusal: Option<Reject>,
         head: &Head,
         accepted: Instant,
-    ) {
+    ) -> io::Result<Option<Conversation>> {
         if let Some(reject) = refusal {
-            return self.refuse(reject, Some(request));
+            self.refuse(reject, Some(request));
+            return Ok(None);
         }
         if !request.wants_upgrade() {
-            return self.answer_plain(request);
+            self.answer_plain(request);
+            return Ok(None);
         }
         let upgrade = match server::judge(request, &self.config.policy, &self.peer.place()) {
             Ok(upgrade) => upgrade,
-            Err(reject) => return self.refuse(reject, Some(request)),
+            Err(reject) => {
+                self.refuse(reject, Some(request));
+                return Ok(None);
+            }
         };
         if self.slot.is_some_and(|slot| !slot.leave_handshake()) {
-            return self.refuse(Reject::TooManyClients, Some(request));
+            self.refuse(Reject::TooManyClients, Some(request));
+            return Ok(None);
         }
         if self.config.reverse_lookup {
             let deadline = accepted + self.config.handshake_timeout;
@@ -201,8 +255,13 @@ impl Session<'_> {
             self.peer.look_up_name(patience);
         }
         match self.start_service(request, &upgrade) {
-            Ok(service) => self.relay(request, &upgrade, service, head, accepted),
-            Err(reject) => self.refuse(reject, Some(request)),
+            Ok(service) => self
+                .join(request, &upgrade, service, head, accepted)
+                .map(Some),
+            Err(reject) => {
+                self.refuse(reject, Some(request));
+                Ok(None)
+            }
         }
     }
 
@@ -221,15 +280,15 @@ impl Session<'_> {
         })
     }
 
-    /// Says 101 and moves bytes until both sides are done.
-    fn relay(
+    /// Says 101 and joins the client with its service.
+    fn join(
         mut self,
         request: &Request<'_>,
         upgrade: &Upgrade<'_>,
         service: Service,
         head: &Head,
         accepted: Instant,
-    ) {
+    ) -> io::Result<Conversation> {
         let peer = self.peer.to_string();
         log::Open {
             peer: &peer,
@@ -261,27 +320,15 @@ impl Session<'_> {
             keys: Keys::None,
         };
         let settings = self.config.relay();
-        let relay = Relay::new(
-            far,
-            service.into_near(),
-            settings,
-            self.signals,
-            Some(status),
-        );
-        // All that is needed is open: the descriptors, the event queue, the system log.
-        for lack in self.sandbox.map_or_else(Vec::new, |it| it.enter(group)) {
-            log::sandbox_lacks(lack.what, &lack.why);
-        }
-        match relay.and_then(Relay::run) {
-            Ok(outcome) => {
-                log_close(&peer, accepted, &outcome);
-                if let Some(slot) = self.slot {
-                    slot.clear();
-                }
-            }
-            // The listener ends the service.
-            Err(error) => log::error(format!("cannot relay: {error}")),
-        }
+        let near = service.into_near();
+        let relay = Relay::new(far, near, settings, self.signals, Some(status));
+        Ok(Conversation {
+            relay: relay.inspect_err(cannot_relay)?,
+            peer,
+            accepted,
+            service: group,
+            slot: self.slot,
+        })
     }
 
     /// Answers a request that asks for no upgrade.

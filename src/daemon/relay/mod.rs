@@ -131,11 +131,11 @@ impl Relay {
         settings: Settings,
         signals: Signals,
         about: Option<Status>,
-    ) -> io::Result<Self> {
+    ) -> io::Result<Box<Self>> {
         let now = Instant::now();
         let mut inbound = Inbound::new(settings.record, settings.max_held_len, near.sink);
         inbound.preload(far.first)?;
-        let mut relay = Self {
+        let mut relay = Box::new(Self {
             settings,
             poll: Poll::new()?,
             signals,
@@ -157,13 +157,13 @@ impl Relay {
             ending: None,
             loss: None,
             is_stopped: false,
-        };
+        });
         relay.register()?;
         Ok(relay)
     }
 
     /// Runs until the peer is done with and the program gone.
-    pub(crate) fn run(mut self) -> io::Result<Outcome> {
+    pub(crate) fn run(mut self: Box<Self>) -> io::Result<Outcome> {
         let mut events = Events::with_capacity(8);
         // What came and was kept before the loop does not show in the descriptor any more.
         self.heed_signals();
