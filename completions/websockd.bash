@@ -40,7 +40,7 @@ _websockd() {
     --chdir) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
     --chroot) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
     --log-level) mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$cur"); return ;;
-    --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
+    --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json websocketd' -- "$cur"); return ;;
     -p|--port|-a|--address|--unix|--unixsocket|--unix-mode|--redirect-port|--redirport|--backlog|--tls-cert|--sslcert|--tls-key|--sslkey|--tls-client-ca|--sslca|--record|--invalid-utf8|--protocol|--dir|--stderr|--env|--pass-env|--passenv|--chdir|--grace|--closems|--origin|--host|--header|--header-ws|--header-http|--max-clients|--maxforks|--max-clients-per-address|--max-message|--maxframesize|--handshake-timeout|--idle-timeout|--write-timeout|--ping|--pingms|--user|--chroot|--limit|--pid-file|--log-level|--loglevel|--log-format) return ;;
     esac
     if [[ $cur == -* ]]; then

@@ -49,7 +49,7 @@ complete -c websockd -l no-sandbox -d 'sessions keep the rights they do not need
 complete -c websockd -l daemon -d 'leave the terminal once it serves; log to syslog'
 complete -c websockd -l pid-file -x -d 'write the pid to F, and allow no second one'
 complete -c websockd -l log-level -x -a 'error warn info debug' -d 'error, warn, info or debug'
-complete -c websockd -l log-format -x -a 'text json' -d 'text or json'
+complete -c websockd -l log-format -x -a 'text json websocketd' -d 'text, json or websocketd'
 complete -c websockd -l syslog -d 'log to the system log'
 complete -c websockd -l check -d 'look for mistakes and leave'
 complete -c websockd -s h -l help -d 'print this and leave'

@@ -201,6 +201,60 @@ fn the_readme_is_short() {
     assert!(before.lines().count() + after.lines().count() < 180);
 }
 
+/// The options of websocketd 0.5.
+const WEBSOCKETDS: &[&str] = &[
+    "address",
+    "binary",
+    "cgidir",
+    "closems",
+    "devconsole",
+    "dir",
+    "header",
+    "header-http",
+    "header-ws",
+    "help",
+    "license",
+    "loglevel",
+    "maxforks",
+    "maxframesize",
+    "origin",
+    "passenv",
+    "passstderr",
+    "pingms",
+    "port",
+    "redirport",
+    "reverselookup",
+    "sameorigin",
+    "ssl",
+    "sslca",
+    "sslcert",
+    "sslkey",
+    "staticdir",
+    "unixsocket",
+    "version",
+];
+
+#[test]
+fn both_tables_tell_of_every_option_of_websocketd_that_there_is() {
+    let readme = read("README.md");
+    let (_, table) = readme.split_once("| websocketd's |").expect("a table");
+    let rows = table.lines().take_while(|line| !line.is_empty());
+    let cells: Vec<_> = rows.filter_map(|row| row.split('|').nth(1)).collect();
+    let tags = tags("COMPATIBILITY", ".It Fl ");
+    let tagged: Vec<_> = tags.iter().flat_map(|tag| tag.split(" , ")).collect();
+    for name in WEBSOCKETDS {
+        let long = format!("--{name}");
+        let is_understood = SERVE.find(&long).is_some();
+        let is_in_readme = cells.iter().any(|cell| cell.contains(&format!("`{long}`")));
+        assert_eq!(is_in_readme, is_understood, "{long} in the README's table");
+        assert_eq!(
+            tagged.contains(&&long[1..]),
+            is_understood,
+            "{long} in COMPATIBILITY"
+        );
+    }
+}
+
 /// The options of a command line in a text, if there is one.
 fn example(line: &str) -> Option<Vec<OsString>> {
     let start = line.find("websockd -")?;

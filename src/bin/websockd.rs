@@ -8,7 +8,9 @@ use websockd::{daemon, log};
 
 /// Runs the command line and turns its outcome into an exit code.
 fn main() -> ExitCode {
-    let status = match cli::parse(env::args_os().skip(1)) {
+    let mut args = env::args_os();
+    let name = args.next().unwrap_or_default();
+    let status = match cli::parse_called(&name, args) {
         Ok(Outcome::Print(text)) => cli::print("websockd", &text),
         Ok(Outcome::Serve {
             config,

@@ -11,6 +11,7 @@ mod fuzz;
 pub mod help;
 mod options;
 mod parse;
+mod personality;
 mod program;
 mod root;
 mod said;
@@ -25,10 +26,11 @@ pub use options::Options;
 pub use said::{Spoken, Words};
 pub use say::{print, report};
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 
 use flags::SERVE;
+use personality::Personality;
 
 use crate::daemon::Config;
 use crate::log::{Format, Level};
@@ -111,14 +113,33 @@ pub fn parse<I>(args: I) -> Result<Outcome, Failure>
 where
     I: IntoIterator<Item = OsString>,
 {
-    serve(args).map_err(|failure| failure.said_by(SERVE.program))
+    parse_called(OsStr::new(SERVE.program), args)
 }
 
-fn serve<I>(args: I) -> Result<Outcome, Failure>
+/// The same for a program that is called `name`, which may stand for another one's manners.
+///
+/// # Errors
+///
+/// See [`Failure::status`].
+pub fn parse_called<I>(name: &OsStr, args: I) -> Result<Outcome, Failure>
 where
     I: IntoIterator<Item = OsString>,
 {
-    let options = parse::read(&SERVE, args)?;
+    serve(name, args).map_err(|failure| failure.said_by(SERVE.program))
+}
+
+fn serve<I>(name: &OsStr, args: I) -> Result<Outcome, Failure>
+where
+    I: IntoIterator<Item = OsString>,
+{
+    let options = match Personality::of(name) {
+        None => parse::read(&SERVE, args)?,
+        Some(personality) => {
+            let mut options = parse::read(&SERVE, personality::rewrite(&SERVE, args))?;
+            personality.complete(&SERVE, &mut options)?;
+            options
+        }
+    };
     if let Some(text) = options.words.text {
         return Ok(Outcome::Print(text()));
     }

@@ -24,6 +24,8 @@ pub struct Words {
 struct Said {
     /// The option's name in the table.
     long: &'static str,
+    /// Its name as typed.
+    spelled: String,
     /// Its value in the table's terms.
     value: OsString,
     /// As typed, for messages.
@@ -67,7 +69,8 @@ pub(super) fn nothing<O: Spoken>(table: &Table<O>) -> Result<O, Failure> {
 ///
 /// # Errors
 ///
-/// If the value is not one of the option's, or another was given before and only one can hold.
+/// If the value is not one of the option's, or another was given before under another name and only one
+/// can hold. Under the same name the last one holds: who adds to a command line may have its way.
 pub(super) fn say<O: Spoken>(
     options: &mut O,
     flag: &'static Flag<O>,
@@ -79,6 +82,10 @@ pub(super) fn say<O: Spoken>(
         || spelled.to_owned(),
         |typed| format!("{spelled} {}", value::quoted(typed)),
     );
+    if !flag.is_repeatable {
+        let is_repeated = |said: &Said| said.long == flag.long && said.spelled == spelled;
+        options.words_mut().said.retain(|said| !is_repeated(said));
+    }
     let other = |said: &&Said| said.long == flag.long && said.value != value;
     let before = options.words().said.iter().find(other);
     if let Some(before) = before.filter(|_| !flag.is_repeatable) {
@@ -92,6 +99,7 @@ pub(super) fn say<O: Spoken>(
         .map_err(|right| Failure::usage(format_args!("{typed}: {right}")))?;
     options.words_mut().said.push(Said {
         long: flag.long,
+        spelled: spelled.to_owned(),
         value,
         typed,
     });

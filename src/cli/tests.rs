@@ -202,9 +202,9 @@ fn what_excludes_each_other_is_refused() {
     for line in [
         "--record line -b sh",
         "-0 -b sh",
-        "--port 1 --port 2 sh",
+        "-p 1 --port 2 sh",
         "--ping 1s --pingms 2 sh",
-        "--console --console=false sh",
+        "--console --devconsole=false sh",
         "--inetd --port 1 sh",
         "--inetd --address ::1 sh",
         "--origin a --any-origin sh",
@@ -579,7 +579,6 @@ fn a_directory_of_programs_takes_the_place_of_program() {
     );
     assert!(refused("--dir src sh").contains("exclude each other"));
     assert!(refused("--dir Cargo.toml").contains("directory"));
-    assert!(refused("--dir src --dir tests").contains("exclude each other"));
 }
 
 #[test]
@@ -656,4 +655,21 @@ proptest! {
             }
         }
     }
+}
+
+// -- the same option twice
+
+#[test]
+fn the_last_word_under_one_name_holds() {
+    let port = |line: &str| {
+        let Source::Listen { port, .. } = config(line).source else {
+            panic!("{line}");
+        };
+        port
+    };
+    assert_eq!(port("--port 1 --port 2 sh"), 2);
+    assert_eq!(port("--port=1 --port 2 -p 2 sh"), 2);
+    assert!(!config("--reverse-lookup --reverse-lookup=false sh").reverse_lookup);
+    refused("--port=1 --port 2 -p 1 sh");
+    refused("--maxforks 1 --max-clients 2 sh");
 }

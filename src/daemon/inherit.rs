@@ -114,7 +114,7 @@ fn take_standard() -> Result<Option<Inherited>, Error> {
 fn leave_standard(socket: &OwnedFd) -> nix::Result<()> {
     for number in 0..=2 {
         if fd::is_standard(number, socket) {
-            if number == 2 {
+            if log::is_written_to(number) {
                 log::send_to(log::Sink::Syslog);
             }
             fd::replace_standard(number, &fd::null()?)?;

@@ -58,7 +58,9 @@ fn bind_main(source: &Source, listening: Listening) -> Result<Vec<OwnedFd>, Erro
             for address in addresses {
                 ips.extend(resolve(address)?);
             }
-            bind_all(&ips, *port, listening, |_| false)
+            // All there are: a machine may have no IPv6.
+            let is_all = addresses == &["*"];
+            bind_all(&ips, *port, listening, |errno| is_all && is_lack(errno))
         }
         Source::Auto { port } => bind_default(*port, listening),
         Source::Inetd => bind_default(0, listening),
@@ -95,9 +97,12 @@ fn errno(error: &io::Error) -> Errno {
 /// Both loopback addresses, of which a machine may lack one.
 fn bind_default(port: u16, listening: Listening) -> Result<Vec<OwnedFd>, Error> {
     let ips = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-    bind_all(&ips, port, listening, |errno| {
-        matches!(errno, Errno::EADDRNOTAVAIL | Errno::EAFNOSUPPORT)
-    })
+    bind_all(&ips, port, listening, is_lack)
+}
+
+/// Whether an error says that the machine has no such address.
+fn is_lack(errno: Errno) -> bool {
+    matches!(errno, Errno::EADDRNOTAVAIL | Errno::EAFNOSUPPORT)
 }
 
 /// Listens on all of `ips`, with one port for all; `may_lack` are the errors for which one is left out

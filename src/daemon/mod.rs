@@ -21,6 +21,7 @@ pub(crate) mod relay;
 mod request;
 mod restart;
 mod route;
+mod scope;
 mod service;
 mod session;
 mod socket_file;

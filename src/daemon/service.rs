@@ -69,7 +69,7 @@ impl<'c> Template<'c> {
 /// A program to start, its strings ready for exec(3).
 #[derive(Clone, Debug)]
 pub(super) struct Executable {
-    path: CString,
+    pub(super) path: CString,
     argv: Vec<CString>,
 }
 

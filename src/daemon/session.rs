@@ -26,6 +26,7 @@ use super::redirect;
 use super::relay::{Far, Keys, Outcome, Relay};
 use super::request::{Head, HeadEnd};
 use super::route;
+use super::scope;
 use super::service::{Service, Template};
 use super::status::Status;
 
@@ -107,7 +108,11 @@ fn shake_hands(
             return Ok(None);
         }
     };
-    match Request::parse(head.bytes()) {
+    let request = Request::parse(head.bytes());
+    if let Ok(request) = &request {
+        scope::begin(&session.peer, request);
+    }
+    match request {
         Err(reject) => session.refuse(reject, None),
         Ok(request) if is_redirected => session.redirect(&request),
         Ok(request) => return session.answer(&request, client.refusal, &head, accepted),
@@ -253,6 +258,7 @@ impl Session<'_> {
             let deadline = deadline.min(Instant::now() + NAME_PATIENCE);
             let patience = Patience::until(deadline, &self.signals);
             self.peer.look_up_name(patience);
+            scope::begin(&self.peer, request);
         }
         match self.start_service(request, &upgrade) {
             Ok(service) => self
@@ -271,6 +277,7 @@ impl Session<'_> {
         upgrade: &Upgrade<'_>,
     ) -> Result<Service, Reject> {
         let (program, place) = route::find(self.template, request.path())?;
+        log::associate("command", program.path.as_bytes());
         let standing = &self.template.environment;
         let variables = standing.and_of(&self.peer, request, &place, upgrade.protocol());
         let reset = self.signals.ignored();
@@ -290,6 +297,7 @@ impl Session<'_> {
         accepted: Instant,
     ) -> io::Result<Conversation> {
         let peer = self.peer.to_string();
+        log::associate("pid", service.pid.to_string().as_bytes());
         log::Open {
             peer: &peer,
             path: request.path(),

@@ -4,10 +4,11 @@ use std::fmt::{self, Write as _};
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
-use super::{FORMAT, LEVEL, Level, syslog};
+use super::websocketd::Columns;
+use super::{FORMAT, Format, LEVEL, Level, syslog};
 
 /// Longer values are cut: a line is written by one `write`, and readers have limits.
-const MAX_VALUE_LEN: usize = 1024;
+pub(super) const MAX_VALUE_LEN: usize = 1024;
 
 /// A line under way; empty and deaf if its level is not logged.
 #[derive(Debug)]
@@ -15,11 +16,16 @@ pub(super) struct Line {
     text: String,
     level: Level,
     is_json: bool,
+    /// Set instead of the text where that is the format.
+    columns: Option<Columns>,
     is_wanted: bool,
 }
 
 impl Line {
     pub(super) fn new(level: Level, event: &'static str) -> Self {
+        let format = FORMAT.load(Ordering::Relaxed);
+        let columns = (format == Format::Websocketd.number()).then(|| Columns::new(level, event));
+        let (columns, level) = columns.map_or((None, level), |(it, level)| (Some(it), level));
         let (rank, name) = match level {
             Level::Error => (0, "error"),
             Level::Warn => (1, "warn"),
@@ -29,9 +35,13 @@ impl Line {
         let mut line = Self {
             text: String::new(),
             level,
-            is_json: FORMAT.load(Ordering::Relaxed) == 1,
+            is_json: format == Format::Json.number(),
+            columns,
             is_wanted: rank <= LEVEL.load(Ordering::Relaxed),
         };
+        if line.columns.is_some() {
+            return line;
+        }
         let time = humantime::format_rfc3339_millis(SystemTime::now());
         let syslog_has_time = super::is_sent_to_syslog();
         if line.is_json {
@@ -46,9 +56,11 @@ impl Line {
         line
     }
 
-    /// A number, printed bare in both formats.
+    /// A number, printed bare in text and JSON.
     pub(super) fn number(mut self, key: &str, value: impl fmt::Display) -> Self {
-        if self.is_json {
+        if let Some(columns) = &mut self.columns {
+            columns.add(key, value.to_string().as_bytes());
+        } else if self.is_json {
             self.put(format_args!(r#","{key}":{value}"#));
         } else {
             self.put(format_args!(" {key}={value}"));
@@ -63,7 +75,9 @@ impl Line {
         }
         let value = value.as_ref();
         let value = value.get(..MAX_VALUE_LEN).unwrap_or(value);
-        if self.is_json {
+        if let Some(columns) = &mut self.columns {
+            columns.add(key, value);
+        } else if self.is_json {
             self.put(format_args!(r#","{key}":"#));
             self.quote(value, json_escape);
         } else if !value.is_empty() && value.iter().all(|byte| is_plain(*byte)) {
@@ -95,12 +109,20 @@ impl Line {
         if self.is_json {
             self.text.push('}');
         }
-        if super::is_sent_to_syslog() {
-            syslog::send(self.level, &self.text);
-        } else {
-            self.text.push('\n');
-            let _lost = nix::unistd::write(std::io::stderr(), self.text.as_bytes());
+        let to_syslog = super::is_sent_to_syslog();
+        if let Some(columns) = &self.columns {
+            self.text = columns.line((!to_syslog).then(SystemTime::now));
         }
+        if to_syslog {
+            syslog::send(self.level, &self.text);
+            return;
+        }
+        self.text.push('\n');
+        let bytes = self.text.as_bytes();
+        let _lost = match self.columns {
+            Some(_) => nix::unistd::write(std::io::stdout(), bytes),
+            None => nix::unistd::write(std::io::stderr(), bytes),
+        };
     }
 
     fn put(&mut self, what: fmt::Arguments<'_>) {
@@ -131,7 +153,7 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?&=%+@[],*".contains(&byte)
 }
 
-fn text_escape(out: &mut String, c: char) {
+pub(super) fn text_escape(out: &mut String, c: char) {
     match c {
         '"' | '\\' => out.extend(['\\', c]),
         // Format characters could turn or hide what a person reads; they are rare in honest text.
@@ -169,6 +191,7 @@ mod tests {
             text: String::new(),
             level: Level::Info,
             is_json,
+            columns: None,
             is_wanted: true,
         }
     }

@@ -1,10 +1,11 @@
-//! The log: one function an event, one `write` a line, to stderr or syslog.
+//! The log: one function an event, one `write` a line, to a standard descriptor or syslog.
 //!
 //! Floor 2. The list of these functions is the log's documentation; the manual's DIAGNOSTICS follow it.
 //! A line that cannot be written is lost: a log must not stop a service.
 
 mod line;
 mod syslog;
+mod websocketd;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -33,14 +34,26 @@ pub enum Format {
     Text,
     /// One JSON object a line.
     Json,
+    /// As websocketd has it, on stdout.
+    Websocketd,
+}
+
+impl Format {
+    fn number(self) -> u8 {
+        match self {
+            Self::Text => 0,
+            Self::Json => 1,
+            Self::Websocketd => 2,
+        }
+    }
 }
 
 /// Where lines go.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Sink {
-    /// Descriptor 2.
+    /// Descriptor 2, or 1, as the format has it.
     #[default]
-    Stderr,
+    Standard,
     /// The system log, facility daemon.
     Syslog,
 }
@@ -59,10 +72,10 @@ pub fn init(level: Level, format: Format) {
         Level::Debug => 3,
     };
     LEVEL.store(level, Ordering::Relaxed);
-    FORMAT.store(u8::from(format == Format::Json), Ordering::Relaxed);
+    FORMAT.store(format.number(), Ordering::Relaxed);
 }
 
-/// Settles where it goes. Before this it is stderr.
+/// Settles where it goes. Before this it is a standard descriptor.
 pub fn send_to(sink: Sink) {
     if sink == Sink::Syslog {
         reach_syslog();
@@ -79,6 +92,33 @@ pub(crate) fn reach_syslog() {
 /// Whether [`send_to`] has settled that it goes to syslog.
 pub(crate) fn is_sent_to_syslog() -> bool {
     SINK.load(Ordering::Relaxed) == 1
+}
+
+/// Whether lines go to the standard descriptor of this number.
+pub(crate) fn is_written_to(number: i32) -> bool {
+    let descriptor = if has_scope() { 1 } else { 2 };
+    !is_sent_to_syslog() && number == descriptor
+}
+
+/// Whether every line of a session repeats what the session is about: then [`associate`] is worth the
+/// making of its values.
+pub(crate) fn has_scope() -> bool {
+    FORMAT.load(Ordering::Relaxed) == Format::Websocketd.number()
+}
+
+/// Says what the lines of this process are about from here on: `pairs` and nothing else.
+pub(crate) fn begin_scope(pairs: &[(&str, &[u8])]) {
+    websocketd::forget();
+    for (key, value) in pairs {
+        associate(key, value);
+    }
+}
+
+/// Adds to it.
+pub(crate) fn associate(key: &str, value: &[u8]) {
+    if has_scope() {
+        websocketd::associate(key, value);
+    }
 }
 
 fn line(level: Level, event: &'static str) -> Line {

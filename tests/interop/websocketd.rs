@@ -257,3 +257,52 @@ fn the_same_origin_is_what_it_is_for_websocketd() {
         assert_eq!(ours, theirs, "{host} {origin}");
     }
 }
+
+/// The columns of a line, its values by name.
+fn columns(line: &str, port: u16) -> (Vec<String>, BTreeMap<String, String>) {
+    let line = line.replace(&port.to_string(), "PORT");
+    let mut columns: Vec<_> = line.split(" | ").map(str::to_owned).collect();
+    let pairs = columns.remove(3);
+    let pairs = pairs.split("' ").filter_map(|pair| pair.split_once(":'"));
+    let pairs = pairs.map(|(key, value)| (key.to_owned(), value.trim_end_matches('\'').to_owned()));
+    (columns, pairs.collect())
+}
+
+#[test]
+fn the_log_has_the_lines_of_websocketd() {
+    let Some(websocketd) = Websocketd::start(&[], &["/bin/cat"]) else {
+        return;
+    };
+    let ours = Setup::new(&["/bin/cat"])
+        .options(&["-address", "127.0.0.1", "-port", "0"])
+        .wrapped(&[
+            "sh",
+            "-c",
+            r#"ln -s "$0" websocketd && exec ./websocketd "$@" 1>&2 2>/dev/null"#,
+        ])
+        .spawn();
+    let start = ours
+        .log()
+        .line("a start", |line| line.contains(" Starting "));
+    let port = start.rsplit_once(':').unwrap().1.parse().unwrap();
+    for port in [websocketd.port, port] {
+        let mut peer = connect(port);
+        peer.upgrade(&Request::upgrade("/a?b=c", port).with("Origin", "http://a.example"));
+        peer.send_fin();
+    }
+    for message in ["| CONNECT", "| DISCONNECT"] {
+        let line = |log: &Log| log.line(message, |line| line.ends_with(message));
+        let (theirs, their_pairs) = columns(&line(&websocketd.log), websocketd.port);
+        let (ours, our_pairs) = columns(&line(ours.log()), port);
+        assert_eq!(ours[1..], theirs[1..]);
+        assert_eq!(ours[0].len(), theirs[0].len(), "{ours:?}");
+        for (key, value) in &their_pairs {
+            match key.as_str() {
+                // UNIQUE_ID is for the service; the pid tells sessions apart.
+                "id" => {}
+                "pid" => assert!(our_pairs.contains_key("pid"), "{our_pairs:?}"),
+                _ => assert_eq!(our_pairs.get(key), Some(value), "{key}"),
+            }
+        }
+    }
+}

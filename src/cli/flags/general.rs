@@ -32,13 +32,14 @@ pub(super) const FLAGS: &[Flag] = &[
     },
     Flag {
         long: "log-format",
-        takes: Takes::OneOf("FORMAT", &["text", "json"]),
+        takes: Takes::OneOf("FORMAT", &["text", "json", "websocketd"]),
         default: Preset::Value("text"),
         section: Section::Log,
-        help: "text or json",
+        help: "text, json or websocketd",
         set: |options, value| {
             options.log_format = match value::text(value)? {
                 "json" => Format::Json,
+                "websocketd" => Format::Websocketd,
                 _ => Format::Text,
             };
             Ok(())

@@ -26,7 +26,9 @@ const OF_THIS_START: [&str; 5] = [
 #[derive(Debug)]
 pub(super) struct Image {
     path: PathBuf,
-    /// Without the program's own name.
+    /// What it is called: from where we are, if that leads to it.
+    name: OsString,
+    /// Without the name.
     arguments: Vec<OsString>,
 }
 
@@ -37,7 +39,7 @@ impl Image {
         let mut arguments = env::args_os();
         let name = arguments.next().unwrap_or_default();
         let named = if name.as_bytes().contains(&b'/') {
-            vec![PathBuf::from(name)]
+            vec![PathBuf::from(&name)]
         } else {
             let path = env::var_os("PATH").unwrap_or_default();
             env::split_paths(&path).map(|it| it.join(&name)).collect()
@@ -45,6 +47,7 @@ impl Image {
         let named = named.into_iter().find(|file| is_running(file));
         let path = named.and_then(|file| absolute(file).ok());
         Self {
+            name: path.clone().map_or(name, PathBuf::into_os_string),
             path: path.or_else(|| env::current_exe().ok()).unwrap_or_default(),
             arguments: arguments.collect(),
         }
@@ -63,8 +66,7 @@ impl Image {
     pub(super) fn argv(&self, first: Option<&str>) -> Vec<CString> {
         let first = first.map(OsStr::new);
         let rest = self.arguments.iter().map(OsString::as_os_str);
-        let name = self.path.as_os_str();
-        [name]
+        [self.name.as_os_str()]
             .into_iter()
             .chain(first)
             .chain(rest)
