@@ -1,12 +1,14 @@
 # fish completion for websockd
 # made from the option table by: UPDATE=1 cargo test --test completions
-complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --unix --unixsocket --unix-mode --redirect-port --redirport --backlog --tls-cert --sslcert --tls-key --sslkey --tls-client-ca --sslca --record --invalid-utf8 --protocol --dir --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --header --header-ws --header-http --max-clients --maxforks --max-clients-per-address --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --user --chroot --limit --pid-file --log-level --loglevel --log-format)'
+complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --unix --unixsocket --unix-mode --redirect-port --redirport --trust-proxy --backlog --tls-cert --sslcert --tls-key --sslkey --tls-client-ca --sslca --record --invalid-utf8 --protocol --dir --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --header --header-ws --header-http --max-clients --maxforks --max-clients-per-address --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --user --chroot --limit --pid-file --log-level --loglevel --log-format)'
 complete -c websockd -s p -l port -x -d 'TCP port; 0: one the kernel chooses'
 complete -c websockd -s a -l address -x -d 'listen on A; repeatable; *: all'
 complete -c websockd -l unix -r -F -d 'listen on a Unix socket, alone without -a or -p'
 complete -c websockd -l unix-mode -x -d 'its permissions: who may write may connect'
 complete -c websockd -l redirect-port -x -d 'plain HTTP here is sent to the port above'
 complete -c websockd -l inetd -d 'descriptor 0 is the client'
+complete -c websockd -l proxy-protocol -d 'a proxy says first whom it connects us with'
+complete -c websockd -l trust-proxy -x -d 'proxies that say who the client is'
 complete -c websockd -l backlog -x -d 'connections that may wait to be accepted'
 complete -c websockd -l reuse-port -d 'let others listen on the same port, too'
 complete -c websockd -l tls -d 'insist on it: an error without a certificate'

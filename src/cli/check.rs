@@ -28,6 +28,11 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
             "--console: this websockd was built without the page (feature \"site\")",
         ));
     }
+    if options.proxy_protocol && !cfg!(feature = "proxy") {
+        return Err(Failure::usage(
+            "--proxy-protocol: this websockd was built without it (feature \"proxy\")",
+        ));
+    }
     let source = source(&options)?;
     check_redirect(&options)?;
     let tls = encryption::load(&options)?;
@@ -49,6 +54,8 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         tls,
         backlog: options.backlog,
         reuse_port: options.reuse_port,
+        proxy_protocol: options.proxy_protocol,
+        trust_proxy: options.trust_proxy,
         redirect_port: options.redirect_port,
         chdir,
         services: services(options.dir.as_deref(), options.words.command, &root)?,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::said::{Spoken, Words};
-use crate::daemon::{InvalidUtf8, Limit, ServiceStderr};
+use crate::daemon::{InvalidUtf8, Limit, ServiceStderr, Trusted};
 use crate::handshake::Header;
 use crate::log::{Format, Level};
 use crate::record::Record;
@@ -23,6 +23,8 @@ pub struct Options {
     pub unix: Option<PathBuf>,
     pub unix_mode: u32,
     pub inetd: bool,
+    pub proxy_protocol: bool,
+    pub trust_proxy: Trusted,
     pub backlog: i32,
     pub reuse_port: bool,
     pub tls: Option<bool>,

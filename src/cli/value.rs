@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::daemon::Limit;
+use crate::daemon::{Limit, Trusted};
 use crate::handshake::server::{is_host_pattern, is_origin_pattern};
 use crate::handshake::{Header, HeaderError, is_token};
 
@@ -178,6 +178,15 @@ pub(super) fn hosts(value: &OsStr) -> Result<Vec<String>, String> {
         name if name == "*" || is_host_pattern(name) => Ok(()),
         _ => Err("give host names without port, such as chat.example.org"),
     })
+}
+
+/// Proxies, added to those given before.
+pub(super) fn proxies(value: &OsStr, proxies: &mut Trusted) -> Result<(), String> {
+    for name in list(value, |_| Ok(()))? {
+        let added = proxies.add(&name);
+        added.ok_or("give addresses or networks such as 192.0.2.7 or 10.0.0.0/8, or unix")?;
+    }
+    Ok(())
 }
 
 /// Origins (RFC 6454 6.1), the scheme and the port optional.

@@ -11,6 +11,8 @@ use crate::sys::limit::Limit;
 use crate::sys::user::Identity;
 use crate::transport::Acceptor;
 
+use super::network::Trusted;
+
 use super::relay::{Settings, Words};
 
 /// All that a listener and its sessions need to know.
@@ -24,6 +26,10 @@ pub struct Config {
     pub reuse_port: bool,
     /// What connections are encrypted with; `None`: they are not.
     pub(crate) tls: Option<Acceptor>,
+    /// Whether connections begin with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Proxies whose word on who the client is we take.
+    pub trust_proxy: Trusted,
     /// The port at which plain HTTP is answered with 301 to the main one; `None`: there is none.
     pub redirect_port: Option<u16>,
     /// What runs for each client.

@@ -217,7 +217,7 @@ fn of_request(
         text("UNIQUE_ID", &unique_id()),
     ];
     all.extend(protocol.map(|protocol| text("WEBSOCKET_PROTOCOL", protocol)));
-    all.extend(peer.tls().map(|_| text("HTTPS", "on")));
+    all.extend(peer.is_secure().then(|| text("HTTPS", "on")));
     if let Some((subject, sha256)) = peer.certificate() {
         all.push(text("TLS_CLIENT_SHA256", sha256));
         all.push(text("TLS_CLIENT_SUBJECT", subject));

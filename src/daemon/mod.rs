@@ -16,6 +16,7 @@ mod notify;
 mod orphans;
 mod peer;
 mod pid_file;
+mod proxy;
 mod redirect;
 pub(crate) mod relay;
 mod request;
@@ -32,6 +33,7 @@ pub use crate::sys::user::Identity;
 pub use config::{
     Config, ExtraHeaders, InvalidUtf8, Program, ServiceStderr, Services, Source, UnixSocket,
 };
+pub use network::Trusted;
 
 use std::os::fd::OwnedFd;
 

@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
+use super::network::Trusted;
+use super::proxy::Told;
 use crate::handshake::server::Place;
 use crate::sys::ask::ask;
 use crate::sys::patience::Patience;
@@ -30,6 +32,8 @@ pub(super) struct Peer {
     tls: Option<&'static str>,
     /// Subject and SHA-256 fingerprint of the certificate that the client has shown.
     certificate: Option<(String, String)>,
+    /// The client speaks TLS to a proxy, whatever that speaks to us.
+    is_secure_before: bool,
     /// What the client's address is called, if somebody has looked.
     name: Option<String>,
 }
@@ -63,6 +67,7 @@ impl Peer {
             user: None,
             tls: None,
             certificate: None,
+            is_secure_before: false,
             name: None,
         }
     }
@@ -89,6 +94,29 @@ impl Peer {
     pub(super) fn note_security(&mut self, security: Security) {
         self.tls = Some(security.version);
         self.certificate = security.certificate.map(|it| (it.subject, it.sha256));
+    }
+
+    /// Takes the word of a proxy, which is the other end of the connection, on who its client is.
+    pub(super) fn note_told(&mut self, told: Told) {
+        if told.remote.is_some() {
+            self.remote = told.remote;
+            self.local = told.local.or(self.local);
+            (self.unix, self.user, self.name) = (None, None, None);
+        }
+        self.is_secure_before = told.is_secure.unwrap_or(self.is_secure_before);
+    }
+
+    /// Whether the other end is one of these.
+    pub(super) fn is_one_of(&self, trusted: &Trusted) -> bool {
+        match self.remote {
+            None if self.unix.is_none() => false,
+            remote => trusted.has(remote.map(|it| it.ip())),
+        }
+    }
+
+    /// Whether the client's own connection is encrypted.
+    pub(super) fn is_secure(&self) -> bool {
+        self.tls.is_some() || self.is_secure_before
     }
 
     /// The version of TLS that is spoken, if any.
@@ -180,7 +208,7 @@ impl Peer {
     /// What the handshake is judged by.
     pub(super) fn place(&self) -> Place {
         Place {
-            is_secure: self.tls.is_some(),
+            is_secure: self.is_secure(),
             is_loopback: self.local.is_some_and(|local| is_loopback(local.ip())),
         }
     }
@@ -189,6 +217,7 @@ impl Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.remote, &self.unix) {
+            (Some(remote), _) if remote.port() == 0 => remote.ip().fmt(f),
             (Some(remote), _) => remote.fmt(f),
             (None, Some(unix)) => write!(f, "unix:{}", unix.ident()),
             (None, None) => f.write_str("unix"),
@@ -229,7 +258,9 @@ fn ip(address: Option<SocketAddr>) -> String {
 }
 
 fn port(address: Option<SocketAddr>) -> String {
-    address.map_or_else(String::new, |address| address.port().to_string())
+    let port = address.map(|address| address.port());
+    let known = port.filter(|port| *port != 0);
+    known.map_or_else(String::new, |port| port.to_string())
 }
 
 fn is_loopback(ip: IpAddr) -> bool {

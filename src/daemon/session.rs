@@ -22,6 +22,7 @@ use crate::transport::Transport;
 
 use super::config::Config;
 use super::peer::Peer;
+use super::proxy;
 use super::redirect;
 use super::relay::{Far, Keys, Outcome, Relay};
 use super::request::{Head, HeadEnd};
@@ -83,8 +84,13 @@ fn shake_hands(
     let is_redirected = config
         .redirect_port
         .is_some_and(|port| client.peer.came_to(port));
-    let acceptor = config.tls.as_ref().filter(|_| !is_redirected);
-    let session = Session {
+    let deadline = accepted + config.handshake_timeout;
+    let patience = Patience::until(deadline, &signals);
+    let introduced = proxy::introduction(&client.peer, &client.socket, config, patience);
+    // Who is to be told what is wrong with that does not speak TLS yet.
+    let is_plain = is_redirected || introduced.is_err();
+    let acceptor = config.tls.as_ref().filter(|_| !is_plain);
+    let mut session = Session {
         template,
         config,
         peer: client.peer,
@@ -92,7 +98,17 @@ fn shake_hands(
         signals,
         slot: client.slot,
     };
-    let deadline = accepted + config.handshake_timeout;
+    match introduced {
+        Ok(told) => session.peer.note_told(told),
+        Err(HeadEnd::Rejected(reject)) => {
+            session.refuse(reject, None);
+            return Ok(None);
+        }
+        Err(HeadEnd::Left) => {
+            session.leave();
+            return Ok(None);
+        }
+    }
     let Some(mut session) = session.secure(deadline) else {
         return Ok(None);
     };
@@ -109,6 +125,7 @@ fn shake_hands(
         }
     };
     let request = Request::parse(head.bytes());
+    let request = request.and_then(|it| session.note_forwarded(&it).map(|()| it));
     if let Ok(request) = &request {
         scope::begin(&session.peer, request);
     }
@@ -197,6 +214,16 @@ impl Session<'_> {
     #[cfg(not(feature = "tls"))]
     fn secure(self, _: Instant) -> Option<Self> {
         Some(self)
+    }
+
+    /// Takes note of what the request says of the client, if we come to it by a proxy that we trust.
+    fn note_forwarded(&mut self, request: &Request<'_>) -> Result<(), Reject> {
+        let trusted = &self.config.trust_proxy;
+        if self.peer.is_one_of(trusted) {
+            let told = proxy::find_forwarded(request, trusted)?;
+            self.peer.note_told(told.unwrap_or_default());
+        }
+        Ok(())
     }
 
     /// Ends without a request: the client went, or we have to. One that loses its place to another is

@@ -28,6 +28,8 @@ pub enum Reject {
     ConnectionMissing,
     /// 400: Sec-WebSocket-Extensions is not as RFC 6455 9.1 has it.
     ExtensionsMalformed,
+    /// 400: what the proxies say of the client is malformed, or contradicts itself.
+    Forwarded,
     /// 400: Host is no host with or without port.
     HostMalformed,
     /// 400: HTTP/1.1 without Host.
@@ -48,6 +50,10 @@ pub enum Reject {
     PathNul,
     /// 400: Sec-WebSocket-Protocol is not a list of different tokens.
     ProtocolsMalformed,
+    /// 400: no header of the PROXY protocol, where one has to be first, or not a correct one.
+    ProxyHeader,
+    /// 400: a client that is no proxy, where all have to come through one.
+    ProxyUntrusted,
     /// 400: the request target is neither a path nor an http address, or has a fragment.
     Target,
     /// 400: there is a Sec-WebSocket-Key, but Upgrade does not list `websocket`.
@@ -168,6 +174,7 @@ impl Reject {
             Self::BodyOnUpgrade => (400, "", "a request for WebSocket must not have a body"),
             Self::ConnectionMissing => (400, "", "the Connection header must list upgrade: a proxy in between has to pass it on"),
             Self::ExtensionsMalformed => (400, "", "Sec-WebSocket-Extensions must be a list of names, each with its parameters behind semicolons"),
+            Self::Forwarded => (400, "", "Forwarded and X-Forwarded-For must be lists of addresses and agree on the client: a proxy in between has to set or remove both"),
             Self::HostMalformed => (400, "", "the Host header must be a name or an address, with or without a port"),
             Self::HostMissing => (400, "", "a request in HTTP/1.1 must have a Host header"),
             Self::HostRepeated => (400, "", "there must not be more than one Host header"),
@@ -178,6 +185,8 @@ impl Reject {
             Self::OriginRepeated => (400, "", "there must not be more than one Origin header"),
             Self::PathNul => (400, "", "the path must not contain %00"),
             Self::ProtocolsMalformed => (400, "", "Sec-WebSocket-Protocol must be a list of different names without spaces"),
+            Self::ProxyHeader => (400, "", "a header of the PROXY protocol must come first: connect through the proxy, and have it send one"),
+            Self::ProxyUntrusted => (400, "--trust-proxy", "this is for proxies: connect through one, or the operator can trust this address with --trust-proxy"),
             Self::Target => (400, "", "the request must be for a path that starts with a slash, or an http address, without a fragment"),
             Self::UpgradeMissing => (400, "", "the Upgrade header must list websocket: a proxy in between has to pass it on"),
             Self::VersionRepeated => (400, "", "there must not be more than one Sec-WebSocket-Version header"),
@@ -221,7 +230,7 @@ mod tests {
     use super::super::client::Response;
     use super::*;
 
-    const ALL: [Reject; 41] = [
+    const ALL: [Reject; 44] = [
         Reject::Head(HeadError::ControlByte),
         Reject::Head(HeadError::FirstLine),
         Reject::Head(HeadError::FirstLineTooLong),
@@ -236,6 +245,7 @@ mod tests {
         Reject::BodyOnUpgrade,
         Reject::ConnectionMissing,
         Reject::ExtensionsMalformed,
+        Reject::Forwarded,
         Reject::HostMalformed,
         Reject::HostMissing,
         Reject::HostRepeated,
@@ -246,6 +256,8 @@ mod tests {
         Reject::OriginRepeated,
         Reject::PathNul,
         Reject::ProtocolsMalformed,
+        Reject::ProxyHeader,
+        Reject::ProxyUntrusted,
         Reject::Target,
         Reject::UpgradeMissing,
         Reject::VersionRepeated,

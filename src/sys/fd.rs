@@ -51,6 +51,14 @@ pub(crate) fn read(fd: &impl AsFd, into: &mut [u8]) -> nix::Result<usize> {
     retry(|| nix::unistd::read(fd, into))
 }
 
+/// Looks at what is there, and leaves it to be read.
+#[cfg(feature = "proxy")]
+pub(crate) fn peek(socket: &impl AsFd, into: &mut [u8]) -> nix::Result<usize> {
+    use nix::sys::socket::{MsgFlags, recv};
+    let number = socket.as_fd().as_raw_fd();
+    retry(|| recv(number, into, MsgFlags::MSG_PEEK))
+}
+
 /// Writes what there is room for.
 pub(crate) fn write(fd: &impl AsFd, bytes: &[u8]) -> nix::Result<usize> {
     retry(|| nix::unistd::write(fd, bytes))

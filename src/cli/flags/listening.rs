@@ -66,6 +66,22 @@ pub(super) const FLAGS: &[Flag] = &[
         ..FLAG
     },
     Flag {
+        long: "proxy-protocol",
+        section: Section::Listening,
+        help: "a proxy says first whom it connects us with",
+        set: |options, value| store(&mut options.proxy_protocol, value::boolean(value)),
+        ..FLAG
+    },
+    Flag {
+        long: "trust-proxy",
+        takes: Takes::Value("CIDR,..."),
+        is_repeatable: true,
+        section: Section::Listening,
+        help: "proxies that say who the client is",
+        set: |options, value| value::proxies(value, &mut options.trust_proxy),
+        ..FLAG
+    },
+    Flag {
         long: "backlog",
         takes: Takes::Value("N"),
         default: Preset::Value("1024"),

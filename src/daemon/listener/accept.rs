@@ -80,7 +80,7 @@ impl Listener<'_> {
 
     /// Forks for a client, if it is to be told anything.
     fn begin_session(&mut self, (socket, remote): Accepted, now: Instant) -> Begun {
-        let network = clients::network(remote);
+        let network = clients::network(remote, self.config);
         let (task, refusal) = match self.judge(network, now) {
             Verdict::Serve => (Task::Serve, None),
             Verdict::Refuse(reject) => (Task::Refuse, Some(reject)),

@@ -217,7 +217,12 @@ impl Clients {
     }
 }
 
-/// The network of a client's address, if it has one.
-pub(super) fn network(address: Option<SocketAddr>) -> Option<Network> {
-    address.map(|address| Network::of(address.ip()))
+/// The network of a client, if it is one: behind a proxy there are many, and we do not know whom.
+pub(super) fn network(address: Option<SocketAddr>, config: &Config) -> Option<Network> {
+    let ip = address?.ip();
+    let is_proxy = match config.trust_proxy.is_empty() {
+        true => config.proxy_protocol,
+        false => config.trust_proxy.has(Some(ip)),
+    };
+    (!is_proxy).then(|| Network::of(ip))
 }
