@@ -10,8 +10,9 @@ use super::root::Root;
 use super::said::Spoken as _;
 use super::value::{quoted, reason};
 use super::{Failure, Options, encryption, program};
-use crate::daemon::{Config, ExtraHeaders, Identity, Services, Source, UnixSocket};
+use crate::daemon::{Config, ExtraHeaders, Identity, ServiceStderr, Services, Source, UnixSocket};
 use crate::handshake::server::{Hosts, Origins, Policy};
+use crate::record::Record;
 
 /// Where to listen unless told otherwise; the table prints the same.
 const ADDRESSES: [&str; 2] = ["127.0.0.1", "::1"];
@@ -32,6 +33,11 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         return Err(Failure::usage(
             "--proxy-protocol: this websockd was built without it (feature \"proxy\")",
         ));
+    }
+    if let Some(tagged) = options.said("stderr").filter(|_| is_mixed(&options)) {
+        return Err(Failure::usage(format_args!(
+            "{tagged}: its messages are lines: leave --record at line"
+        )));
     }
     let source = source(&options)?;
     check_redirect(&options)?;
@@ -99,6 +105,11 @@ fn services(dir: Option<&Path>, command: Vec<OsString>, root: &Root) -> Result<S
             quoted(program)
         ))),
     }
+}
+
+/// Whether lines that say where they are from are wanted of an output that has none.
+fn is_mixed(options: &Options) -> bool {
+    options.stderr == ServiceStderr::Tagged && options.record != Record::Line
 }
 
 fn source(options: &Options) -> Result<Source, Failure> {

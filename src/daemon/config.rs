@@ -212,4 +212,6 @@ pub enum ServiceStderr {
     Inherit,
     /// `/dev/null`.
     Null,
+    /// The log, and the client: then each of its messages says from which of the two outputs it is.
+    Tagged,
 }

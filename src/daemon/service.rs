@@ -35,7 +35,7 @@ impl<'c> Template<'c> {
     pub(super) fn new(config: &'c Config) -> Result<Self, Error> {
         let null = match config.stderr {
             ServiceStderr::Null => Some(fd::null()),
-            ServiceStderr::Log | ServiceStderr::Inherit => None,
+            ServiceStderr::Log | ServiceStderr::Tagged | ServiceStderr::Inherit => None,
         };
         let null = null.transpose();
         let chdir = config.chdir.as_ref();
@@ -101,6 +101,8 @@ pub(super) struct Service {
     pub(super) stdout: Option<OwnedFd>,
     /// `None` unless its standard error is logged.
     pub(super) stderr: Option<OwnedFd>,
+    /// Whether that goes to the client, too.
+    is_tagged: bool,
 }
 
 impl Service {
@@ -136,6 +138,7 @@ impl Service {
             stdin: Some(our_stdin),
             stdout: Some(our_stdout),
             stderr: stderr.into_ours(),
+            is_tagged: template.config.stderr == ServiceStderr::Tagged,
         };
         let ours = [&service.stdin, &service.stdout, &service.stderr];
         for end in ours.into_iter().flatten() {
@@ -150,6 +153,7 @@ impl Service {
             sink: self.stdin.map(Stream::pipe),
             source: self.stdout.map(Stream::pipe),
             stderr: self.stderr,
+            is_tagged: self.is_tagged,
             program: Some(self.pid),
         }
     }
@@ -167,7 +171,7 @@ impl<'t> Stderr<'t> {
     fn new(template: &'t Template<'_>) -> nix::Result<Self> {
         Ok(match (template.config.stderr, &template.null) {
             (_, Some(null)) => Self::Null(null),
-            (ServiceStderr::Log, None) => {
+            (ServiceStderr::Log | ServiceStderr::Tagged, None) => {
                 let (ours, theirs) = fd::pipe()?;
                 Self::Logged { ours, theirs }
             }

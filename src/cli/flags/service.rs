@@ -76,14 +76,22 @@ pub(super) const FLAGS: &[Flag] = &[
     },
     Flag {
         long: "stderr",
-        takes: Takes::OneOf("WHERE", &["log", "inherit", "null"]),
+        aliases: &[Alias {
+            name: "--passstderr",
+            means: Means::Fixed {
+                yes: "tagged",
+                no: "log",
+            },
+        }],
+        takes: Takes::OneOf("WHERE", &["log", "inherit", "null", "tagged"]),
         default: Preset::Value("log"),
         section: Section::Service,
-        help: "its standard error: log, inherit or null",
+        help: "its errors: log, inherit, null or tagged",
         set: |options, value| {
             options.stderr = match value::text(value)? {
                 "inherit" => ServiceStderr::Inherit,
                 "null" => ServiceStderr::Null,
+                "tagged" => ServiceStderr::Tagged,
                 _ => ServiceStderr::Log,
             };
             Ok(())

@@ -12,6 +12,7 @@ use crate::sys::stream::Stream;
 use crate::transport::Transport;
 
 use super::keys::Keys;
+use super::tagged::{Pipe, Tagged};
 use crate::daemon::config::InvalidUtf8;
 
 /// The far end: whoever speaks WebSocket with us, the handshake done.
@@ -34,9 +35,24 @@ pub(crate) struct Near {
     pub(crate) source: Option<Stream>,
     /// What is logged line by line.
     pub(crate) stderr: Option<OwnedFd>,
+    /// Whether that goes to the peer, too, and lines say which of the two they are from.
+    pub(crate) is_tagged: bool,
     /// The program, which leads its group and is to be gone when the relay has ended; `None`: there is
     /// none, and nobody is waited for but who reads the sink.
     pub(crate) program: Option<Pid>,
+}
+
+impl Near {
+    /// What the peer gets, and what is only logged.
+    pub(super) fn outputs(&mut self) -> (Option<Pipe>, Option<OwnedFd>) {
+        match (self.source.take(), self.stderr.take()) {
+            (Some(stdout), Some(stderr)) if self.is_tagged => {
+                let both = Tagged::new(stdout, Stream::pipe(stderr));
+                (Some(Pipe::Tagged(Box::new(both))), None)
+            }
+            (source, stderr) => (source.map(Pipe::Plain), stderr),
+        }
+    }
 }
 
 /// What the relay itself looks at.

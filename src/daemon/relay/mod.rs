@@ -19,6 +19,7 @@ mod outbound;
 mod peer;
 mod phase;
 mod stderr;
+mod tagged;
 mod timers;
 
 use std::io;
@@ -47,6 +48,7 @@ use outbound::Outbound;
 use peer::Peer;
 use phase::Phase;
 use stderr::Stderr;
+use tagged::Pipe;
 use timers::Timers;
 
 const PEER: Token = Token(0);
@@ -127,12 +129,13 @@ impl Relay {
     /// Joins two ends. `about` is whom they serve, for who asks.
     pub(crate) fn new(
         far: Far<'_>,
-        near: Near,
+        mut near: Near,
         settings: Settings,
         signals: Signals,
         about: Option<Status>,
     ) -> io::Result<Box<Self>> {
         let now = Instant::now();
+        let (source, stderr) = near.outputs();
         let mut inbound = Inbound::new(settings.record, settings.max_held_len, near.sink);
         inbound.preload(far.first)?;
         let mut relay = Box::new(Self {
@@ -143,8 +146,8 @@ impl Relay {
             peer: Peer::new(far.transport),
             connection: far.connection,
             inbound,
-            outbound: Outbound::new(&settings, near.source, far.keys),
-            stderr: near.stderr.map(Stderr::new),
+            outbound: Outbound::new(&settings, source, far.keys),
+            stderr: stderr.map(Stderr::new),
             program: near.program,
             status: None,
             phase: Phase::Open,
@@ -182,7 +185,10 @@ impl Relay {
         let both = Interest::READABLE | Interest::WRITABLE;
         self.add(self.peer.transport.as_ref(), PEER, both)?;
         self.add(self.inbound.pipe(), SINK, Interest::WRITABLE)?;
-        if !self.add(self.outbound.pipe(), SOURCE, Interest::READABLE)? {
+        let outputs = self.outbound.pipe().map(Pipe::descriptors);
+        let [source, tagged] = outputs.unwrap_or_default();
+        self.add(tagged, STDERR, Interest::READABLE)?;
+        if !self.add(source, SOURCE, Interest::READABLE)? {
             self.outbound.note_ready();
         }
         let stderr = self.stderr.as_ref().map(|stderr| &stderr.pipe);
@@ -228,6 +234,7 @@ impl Relay {
                 PEER => self.peer.note(event),
                 SINK => self.inbound.note_writable(),
                 SOURCE => self.outbound.note(event),
+                STDERR if self.stderr.is_none() => self.outbound.note_stderr(),
                 STDERR => self.log_stderr(),
                 _ => self.heed_signals(),
             }

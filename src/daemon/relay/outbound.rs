@@ -12,7 +12,6 @@ use crate::frame::{CloseCode, Kind, Replacer, Run, Utf8};
 use crate::log::Traffic;
 use crate::queue::{Batch, Queue};
 use crate::record::{Decoder, Fault, More};
-use crate::sys::stream::Stream;
 
 use super::super::config::InvalidUtf8;
 use super::Goodbye;
@@ -20,6 +19,7 @@ use super::buffer::{Buffer, Filled};
 use super::ends::Settings;
 use super::keys::Keys;
 use super::peer::Peer;
+use super::tagged::Pipe;
 
 /// One read of the service: a line of 64 KiB and its end, or as much with a typed header.
 const BUFFER_LEN: NonZeroUsize = NonZeroUsize::new(64 * 1024 + 4096).unwrap();
@@ -29,7 +29,7 @@ const HIGH_MARK: usize = 184 * 1024;
 
 #[derive(Debug)]
 struct Source {
-    pipe: Stream,
+    pipe: Pipe,
     is_readable: bool,
     /// Nobody holds the other end: the end of the stream is behind what can still be read, and is not
     /// announced again.
@@ -55,7 +55,7 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(settings: &Settings, source: Option<Stream>, keys: Keys) -> Self {
+    pub(super) fn new(settings: &Settings, source: Option<Pipe>, keys: Keys) -> Self {
         Self {
             buffer: Buffer::new(BUFFER_LEN),
             scratch: Vec::new(),
@@ -87,8 +87,17 @@ impl Outbound {
 
     pub(super) fn note(&mut self, event: &Event) {
         if let Some(source) = &mut self.source {
+            source.pipe.note(0);
             source.is_readable = true;
             source.has_ended |= event.is_read_closed();
+        }
+    }
+
+    /// Standard error has something for the peer.
+    pub(super) fn note_stderr(&mut self) {
+        if let Some(source) = &mut self.source {
+            source.pipe.note(1);
+            source.is_readable = true;
         }
     }
 
@@ -160,17 +169,31 @@ impl Outbound {
     }
 
     pub(super) fn release(&mut self) {
+        if let Some(Source {
+            pipe: Pipe::Tagged(both),
+            ..
+        }) = &mut self.source
+        {
+            both.release();
+        }
         self.buffer.release();
         self.scratch = Vec::new();
     }
 
-    pub(super) fn pipe(&self) -> Option<&Stream> {
+    pub(super) fn pipe(&self) -> Option<&Pipe> {
         self.source.as_ref().map(|source| &source.pipe)
     }
 
     /// What is still said is not waited for, such as by who holds the output of a service open that
     /// has ended. Whether it was open.
     pub(super) fn close_source(&mut self) -> bool {
+        if let Some(source) = &mut self.source
+            && let Pipe::Tagged(both) = &mut source.pipe
+        {
+            // A record that was begun is ended.
+            source.is_readable = true;
+            return both.close();
+        }
         self.source.take().is_some()
     }
 
