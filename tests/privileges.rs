@@ -7,11 +7,13 @@ mod support;
 
 #[cfg(test)]
 mod as_root {
-    use std::fs;
+    use std::fs::{self, Permissions};
     use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
     use std::process::Command;
 
+    use nix::sys::signal::Signal;
     use nix::unistd::Uid;
 
     use crate::support::http::Request;
@@ -216,6 +218,119 @@ mod as_root {
         let root = family.dir().to_str().unwrap().to_owned();
         let mut server = Setup::new(&["sh"]).options(&["--chroot", &root]).spawn();
         assert_eq!(server.wait().code(), Some(127));
+    }
+
+    /// Runs a copy, which everybody may execute wherever the original is.
+    const COPIED: [&str; 3] = [
+        "sh",
+        "-c",
+        r#"cp "$0" websockd && chmod 755 . websockd && exec ./websockd "$@""#,
+    ];
+
+    /// Sends a hang-up that cannot work, and returns what is said of it.
+    #[track_caller]
+    fn hang_up_in_vain(server: &Server) -> String {
+        server.signal(Signal::SIGHUP);
+        let said = server.log().event("error").get("what").to_owned();
+        assert!(said.starts_with("not restarted: "), "{said}");
+        said
+    }
+
+    #[test]
+    fn a_hang_up_is_heeded_by_who_is_another_user_now() {
+        if !is_root() {
+            return;
+        }
+        let setup = Setup::sh("id -u; exec cat").options(&["--user", USER]);
+        let server = setup.wrapped(&COPIED).start();
+        let mut before = server.open("/");
+        before.expect_text("47110");
+        server.signal(Signal::SIGHUP);
+        server.log().event("restart");
+        assert_eq!(process::status(server.pid(), "Uid"), 47110);
+        expect_lines(&server, &["47110"]);
+        before.send_text("untouched");
+        before.expect_text("untouched");
+        before.close();
+    }
+
+    #[test]
+    fn a_program_that_the_user_may_not_execute_again_serves_on() {
+        if !is_root() {
+            return;
+        }
+        let setup = Setup::new(&["cat"]).options(&["--user", USER]);
+        let server = setup.wrapped(&COPIED).start();
+        fs::set_permissions(server.file("websockd"), Permissions::from_mode(0o700)).unwrap();
+        let said = hang_up_in_vain(&server);
+        assert!(said.contains("ermission denied"), "{said}");
+        server.open("/").close();
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn a_key_that_the_user_may_not_read_again_stays_in_use() {
+        use crate::support::tls::Pki;
+
+        if !is_root() || Command::new("openssl").arg("version").output().is_err() {
+            return;
+        }
+        let pki = Pki::new();
+        fs::set_permissions(pki.file("server.key"), Permissions::from_mode(0o600)).unwrap();
+        let options = pki.pair("server");
+        let options = options.each_ref().map(String::as_str);
+        let setup = Setup::new(&["cat"]).options(&options);
+        let server = setup.options(&["--user", USER]).wrapped(&COPIED).start();
+        let said = hang_up_in_vain(&server);
+        assert!(said.contains("server.key"), "{said}");
+        // It answers still, in TLS.
+        let refusal = server.refusal(&server.upgrade("/"));
+        assert!(refusal.body.contains("TLS"), "{}", refusal.body);
+    }
+
+    #[test]
+    fn in_another_root_what_is_not_in_there_is_told_at_a_hang_up() {
+        if !is_root() {
+            return;
+        }
+        let family = process::Family::new();
+        let root = family.dir();
+        install("/bin/cat", root, "cat");
+        let options = ["--chroot", root.to_str().unwrap(), "--stderr", "null"];
+        let server = Setup::new(&["/bin/cat"]).options(&options).start();
+        let said = hang_up_in_vain(&server);
+        assert!(said.contains("No such file"), "{said}");
+        server.open("/").close();
+    }
+
+    #[test]
+    fn in_another_root_that_has_all_of_it_a_hang_up_is_heeded() {
+        if !is_root() {
+            return;
+        }
+        let family = process::Family::new();
+        let root = family.dir();
+        install("/bin/cat", root, "cat");
+        let program = Path::new(env!("CARGO_BIN_EXE_websockd"));
+        install(program.to_str().unwrap(), root, "websockd");
+        let inside = root.join(program.parent().unwrap().strip_prefix("/").unwrap());
+        fs::create_dir_all(&inside).unwrap();
+        fs::copy(program, inside.join("websockd")).unwrap();
+        // The root is found from inside, too.
+        let itself = root.join(root.strip_prefix("/").unwrap());
+        fs::create_dir_all(itself.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/", itself).unwrap();
+        fs::create_dir_all(root.join("dev")).unwrap();
+        fs::write(root.join("dev/null"), "").unwrap();
+        fs::set_permissions(root.join("dev/null"), Permissions::from_mode(0o666)).unwrap();
+        let options = ["--chroot", root.to_str().unwrap(), "--user", USER];
+        let server = Setup::new(&["/bin/cat"]).options(&options).start();
+        server.signal(Signal::SIGHUP);
+        server.log().event("restart");
+        let mut peer = server.open("/");
+        peer.send_text("inside");
+        peer.expect_text("inside");
+        peer.close();
     }
 
     #[test]
