@@ -34,7 +34,7 @@
 //! | 0, the words | [`frame`], [`queue`], [`record`] | frames and their rules; bytes on their way out; messages as bytes on a pipe |
 //! | 1, the conversation | [`handshake`], [`connection`] | the opening handshake; messages, control frames, closing, limits |
 //! | 2, the machine | [`blocking`], `log`, and private ones | WebSockets over streams that wait; one line an event; processes, signals, descriptors |
-//! | 3, the programs | `cli`, `daemon`, `site` | the command line; listener, session, service, relay; the console page |
+//! | 3, the programs | `cli`, `daemon`, `site` | the command line; listener, session, service, relay; pages |
 //!
 //! Floors 0 and 1 have no I/O, no clock, no randomness and no `unsafe`, and no input makes them panic;
 //! [`blocking`] adds the first three, starts no thread, and has no `unsafe` either.
@@ -44,7 +44,7 @@
 //! * `full` (default): everything below;
 //! * `daemon`: the program `websockd`, what else is on floor 2, and floor 3, for Unix;
 //! * `sandbox`: sessions confine themselves, on Linux;
-//! * `site`: the console page that `websockd --console` serves;
+//! * `site`: what `websockd` answers plain requests with, files and the console page;
 //! * `tls`: encrypted connections, `websockd --tls-cert`.
 //!
 //! Without any of them the library is floors 0 and 1 and [`blocking`], for any system, and needs base64,

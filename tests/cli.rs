@@ -90,6 +90,8 @@ const MISTAKES: &[&str] = &[
     "--grace 1s --closems 2000 cat",
     "--console --devconsole=false cat",
     "--limit nofile=3 --limit nofile=4 cat",
+    "--list cat",
+    "--list",
     "--dir src cat",
     "--inetd -p 80 cat",
     "--inetd --unix socket cat",

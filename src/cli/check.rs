@@ -1,6 +1,6 @@
 //! The second stage: [`Options`] judged together, and against the file system, into a [`Config`].
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf, absolute};
 
@@ -24,11 +24,6 @@ const ADDRESSES: [&str; 2] = ["127.0.0.1", "::1"];
 /// Options that exclude each other, a directory that is none, a PROGRAM that cannot be run, a
 /// certificate or key that cannot be used.
 pub(super) fn config(options: Options) -> Result<Config, Failure> {
-    if options.console && !cfg!(feature = "site") {
-        return Err(Failure::usage(
-            "--console: this websockd was built without the page (feature \"site\")",
-        ));
-    }
     if options.proxy_protocol && !cfg!(feature = "proxy") {
         return Err(Failure::usage(
             "--proxy-protocol: this websockd was built without it (feature \"proxy\")",
@@ -39,21 +34,25 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
             "{tagged}: its messages are lines: leave --record at line"
         )));
     }
+    check_site(&options)?;
     let source = source(&options)?;
     check_redirect(&options)?;
     let tls = encryption::load(&options)?;
     let pid_file = pid_file(&options)?;
+    let in_root = |path| directory("--chroot", path, &Root::Ours);
+    let chroot = options.chroot.as_deref().map(in_root).transpose()?;
+    let root = open_root(chroot.as_deref())?;
+    let in_directory = |path| directory("--chdir", path, &root);
+    let chdir = options.chdir.as_deref().map(in_directory).transpose()?;
+    let shown = |path| tree("--static-dir", path, &root);
+    let services = services(&options, &root)?;
+    let static_dir = options.static_dir.as_deref().map(shown).transpose()?;
     let policy = Policy {
         origins: origins(&options)?,
         requires_origin: options.require_origin,
         hosts: hosts(&options)?,
         protocols: options.protocols,
     };
-    let in_root = |path| directory("--chroot", path, &Root::Ours);
-    let chroot = options.chroot.as_deref().map(in_root).transpose()?;
-    let root = open_root(chroot.as_deref())?;
-    let in_directory = |path| directory("--chdir", path, &root);
-    let chdir = options.chdir.as_deref().map(in_directory).transpose()?;
     Ok(Config {
         source,
         policy,
@@ -64,7 +63,9 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         trust_proxy: options.trust_proxy,
         redirect_port: options.redirect_port,
         chdir,
-        services: services(options.dir.as_deref(), options.words.command, &root)?,
+        services,
+        static_dir,
+        list: options.list,
         record: options.record,
         invalid_utf8: options.invalid_utf8,
         stderr: options.stderr,
@@ -94,10 +95,11 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
     })
 }
 
-/// PROGRAM, or the directory of programs.
-fn services(dir: Option<&Path>, command: Vec<OsString>, root: &Root) -> Result<Services, Failure> {
-    match (dir, command.first()) {
-        (None, _) => program::find(command, root).map(Services::Program),
+/// PROGRAM, or the directory of programs, or neither where plain requests are answered.
+fn services(options: &Options, root: &Root) -> Result<Services, Failure> {
+    match (&options.dir, options.words.command.first()) {
+        (None, None) if options.static_dir.is_some() => Ok(Services::None),
+        (None, _) => program::find(&options.words.command, root).map(Services::Program),
         (Some(dir), None) => tree("--dir", dir, root).map(Services::Dir),
         (Some(dir), Some(program)) => Err(Failure::usage(format_args!(
             "--dir {} and PROGRAM {} exclude each other: give one of them",
@@ -110,6 +112,21 @@ fn services(dir: Option<&Path>, command: Vec<OsString>, root: &Root) -> Result<S
 /// Whether lines that say where they are from are wanted of an output that has none.
 fn is_mixed(options: &Options) -> bool {
     options.stderr == ServiceStderr::Tagged && options.record != Record::Line
+}
+
+/// Plain requests are answered by a part that may be missing.
+fn check_site(options: &Options) -> Result<(), Failure> {
+    let console = options.said("console").filter(|_| options.console);
+    let given = console.or(options.said("static-dir"));
+    match given {
+        Some(given) if !cfg!(feature = "site") => Err(Failure::usage(format_args!(
+            "{given}: this websockd was built without what answers plain requests (feature \"site\")"
+        ))),
+        _ if options.list && options.static_dir.is_none() => Err(Failure::usage(
+            "--list: directories are listed below --static-dir DIR: give that, too",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn source(options: &Options) -> Result<Source, Failure> {

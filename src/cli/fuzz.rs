@@ -28,6 +28,7 @@ pub fn fuzz_flags(bytes: &[u8]) {
                     assert!(program.path.is_absolute());
                 }
                 Services::Dir(dir) => assert!(dir.is_absolute()),
+                Services::None => {}
             }
         }
         Ok(Outcome::Print(text)) => assert!(!text.is_empty()),

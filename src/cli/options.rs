@@ -49,6 +49,8 @@ pub struct Options {
     pub headers: Vec<Header>,
     pub headers_ws: Vec<Header>,
     pub headers_http: Vec<Header>,
+    pub static_dir: Option<PathBuf>,
+    pub list: bool,
     pub console: bool,
     pub max_clients: Option<usize>,
     pub max_clients_per_address: Option<usize>,

@@ -26,7 +26,7 @@ enum Miss {
 /// # Errors
 ///
 /// 100: no command; 126: found, but cannot be run; 127: not found.
-pub(super) fn find(command: Vec<OsString>, root: &Root) -> Result<Program, Failure> {
+pub(super) fn find(command: &[OsString], root: &Root) -> Result<Program, Failure> {
     let Some(name) = command.first() else {
         return Err(Failure::usage(
             "no PROGRAM: say what is to run for each client, such as websockd cat, or give --dir DIR",
@@ -42,7 +42,7 @@ pub(super) fn find(command: Vec<OsString>, root: &Root) -> Result<Program, Failu
     match found {
         Ok(path) => Ok(Program {
             path,
-            argv: command,
+            argv: command.to_vec(),
         }),
         Err(miss) => Err(failure(name, &path, &miss)),
     }

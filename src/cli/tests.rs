@@ -30,7 +30,7 @@ fn config(line: &str) -> Config {
 fn program(line: &str) -> Program {
     match config(line).services {
         Services::Program(program) => program,
-        other => panic!("{line}: {other:?}"),
+        other @ (Services::Dir(_) | Services::None) => panic!("{line}: {other:?}"),
     }
 }
 
@@ -581,6 +581,25 @@ fn a_directory_of_programs_takes_the_place_of_program() {
     assert!(refused("--dir Cargo.toml").contains("directory"));
 }
 
+#[cfg(feature = "site")]
+#[test]
+fn a_directory_of_files_needs_no_program() {
+    let alone = config("--static-dir src");
+    assert_eq!(alone.services, Services::None);
+    assert!(
+        alone
+            .static_dir
+            .is_some_and(|dir| dir.is_absolute() && dir.ends_with("src"))
+    );
+    assert_eq!(
+        config("--static-dir src sh").services,
+        config("sh").services
+    );
+    assert!(config("--static-dir src --list --dir src").list);
+    assert!(refused("--static-dir Cargo.toml sh").contains("directory"));
+    assert!(refused("--list sh").contains("--static-dir"));
+}
+
 #[test]
 fn the_program_is_found_once_and_absolute() {
     let program = program("sh -c true");
@@ -646,6 +665,7 @@ proptest! {
             Ok(Outcome::Serve { config, .. } | Outcome::Check(config)) => match config.services {
                 Services::Program(program) => prop_assert!(program.path.is_absolute()),
                 Services::Dir(dir) => prop_assert!(dir.is_absolute()),
+                Services::None => {}
             },
             Ok(Outcome::Print(text)) => prop_assert!(text.ends_with('\n')),
             Err(failure) => {

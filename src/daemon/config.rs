@@ -52,6 +52,10 @@ pub struct Config {
     pub pass_env: Option<Vec<OsString>>,
     /// The service's working directory; `None`: ours.
     pub chdir: Option<PathBuf>,
+    /// The directory whose files answer plain requests; absolute. `None`: there is none.
+    pub static_dir: Option<PathBuf>,
+    /// Whether directories there are listed.
+    pub list: bool,
     /// Whether a plain GET is answered with the console page.
     pub console: bool,
     /// EOF to SIGTERM, and SIGTERM to SIGKILL.
@@ -181,6 +185,8 @@ pub enum Services {
     Program(Program),
     /// `--dir`: the request's path names it below this directory, which is absolute.
     Dir(PathBuf),
+    /// There is none: only plain requests are answered.
+    None,
 }
 
 /// A program, looked up at start.

@@ -16,6 +16,8 @@ mod notify;
 mod orphans;
 mod peer;
 mod pid_file;
+#[cfg_attr(not(feature = "site"), path = "without_site.rs")]
+mod plain;
 mod proxy;
 mod redirect;
 pub(crate) mod relay;
@@ -238,12 +240,17 @@ fn drop_privileges(config: &Config) -> Result<(), Error> {
     }
     if let Some(user) = &config.user {
         user.assume()?;
-        let (doing, path) = match &config.services {
-            Services::Program(program) => ("run", &program.path),
-            Services::Dir(dir) => ("search", dir),
+        let (program, dir) = match &config.services {
+            Services::Program(program) => (Some(("run", &program.path)), None),
+            Services::Dir(dir) => (None, Some(dir)),
+            Services::None => (None, None),
         };
-        let failed = |errno| Error::new(doing, format!("{} as that user", path.display()), errno);
-        access(path, AccessFlags::X_OK).map_err(failed)?;
+        let dirs = dir.into_iter().chain(&config.static_dir);
+        for (doing, path) in program.into_iter().chain(dirs.map(|dir| ("search", dir))) {
+            let on = || format!("{} as that user", path.display());
+            let failed = |errno| Error::new(doing, on(), errno);
+            access(path, AccessFlags::X_OK).map_err(failed)?;
+        }
     }
     for limit in &config.limits {
         let failed = |errno| Error::new("raise the limit", limit.name, errno);

@@ -1,6 +1,7 @@
 //! Reading a request's head from the client, within the deadline and not beyond it.
 
 use std::io;
+use std::time::Instant;
 
 use nix::poll::PollFlags;
 
@@ -11,6 +12,39 @@ use crate::transport::Transport;
 
 /// One read: a browser's request fits, and a new process need not touch more memory than that.
 const READ_LEN: usize = 2048;
+
+/// A request that is about to be read.
+#[derive(Debug)]
+pub(super) struct Next {
+    /// What has come of it.
+    pub(super) received: Vec<u8>,
+    /// When it began.
+    pub(super) began: Instant,
+}
+
+impl Next {
+    /// Waits for the next request on a connection that has answered one, as long as there is patience;
+    /// `None`: there is none. `received` is what came behind the one before.
+    #[cfg(feature = "site")]
+    pub(super) fn wait(
+        transport: &mut Transport,
+        mut received: Vec<u8>,
+        patience: Patience<'_>,
+    ) -> Option<Self> {
+        while received.is_empty() {
+            match read_some(transport, &mut received) {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    patience.wait(transport, PollFlags::POLLIN).ok()?;
+                }
+                Err(_) => return None,
+            }
+        }
+        let began = Instant::now();
+        Some(Self { received, began })
+    }
+}
 
 /// The bytes up to the blank line, and what came behind it.
 #[derive(Debug)]
@@ -40,10 +74,13 @@ impl From<io::Error> for HeadEnd {
 }
 
 impl Head {
-    /// Reads until the head is complete.
-    pub(super) fn read(transport: &mut Transport, patience: Patience<'_>) -> Result<Self, HeadEnd> {
+    /// Reads until the head is complete, which begins with what was received before.
+    pub(super) fn read(
+        transport: &mut Transport,
+        mut received: Vec<u8>,
+        patience: Patience<'_>,
+    ) -> Result<Self, HeadEnd> {
         let mut scanner = HeadScanner::new();
-        let mut received = Vec::new();
         loop {
             let scanned = scanner.scan(&received);
             if let Some(len) = scanned.map_err(|it| HeadEnd::Rejected(it.into()))? {
@@ -65,7 +102,7 @@ impl Head {
         self.received.get(..self.len).unwrap_or_default()
     }
 
-    /// What came behind it: frames.
+    /// What came behind it: frames, a body, the next request.
     pub(super) fn rest(&self) -> &[u8] {
         self.received.get(self.len..).unwrap_or_default()
     }

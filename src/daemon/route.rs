@@ -4,21 +4,20 @@ use std::borrow::Cow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
 use nix::sys::stat::fstat;
 use nix::unistd::{AccessFlags, access};
 
 use crate::handshake::Reject;
 use crate::log;
-use crate::site::path::Names;
+use crate::site::path::{self, Names};
 use crate::sys::Error;
-use crate::sys::beneath::{self, Kind};
+use crate::sys::beneath::{self, Kind, Links};
 
 use super::config::Services;
 use super::environment::Place;
 use super::service::{Executable, Template};
 
-/// A file below a directory that a path leads to.
+/// A program below a directory that a path leads to.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) file: PathBuf,
@@ -43,9 +42,6 @@ pub(super) fn find<'t>(
         return Err(Reject::NotFound);
     };
     let found = Found::below(dir, path)?;
-    if access(&found.file, AccessFlags::X_OK).is_err() {
-        return Err(Reject::NotFound);
-    }
     let place = Place {
         script: found.names.upto(found.count),
         info: found.names.behind(found.count),
@@ -56,9 +52,9 @@ pub(super) fn find<'t>(
 
 impl Found {
     /// Goes down from `dir` as far as the path names directories. What it comes to then has to be a
-    /// file.
-    pub(super) fn below(dir: &Path, path: &str) -> Result<Self, Reject> {
-        let names = Names::parse(path)?;
+    /// program.
+    pub(super) fn below(dir: &Path, target: &str) -> Result<Self, Reject> {
+        let names = Names::parse(target)?;
         let root = beneath::root(dir).map_err(|errno| {
             log::error(Error::new("open", dir.display().to_string(), errno));
             Reject::SpawnFailed
@@ -69,10 +65,11 @@ impl Found {
                 Ok(Kind::Directory) => {}
                 Ok(Kind::File) => {
                     let file = dir.join(walked.join("/".as_ref()));
+                    access(&file, AccessFlags::X_OK).map_err(|_| Reject::NotFound)?;
                     return Ok(Self { file, names, count });
                 }
                 Ok(Kind::Other) => return Err(Reject::NotFound),
-                Err(errno) => return Err(reject(errno)),
+                Err(errno) => return Err(path::reject(errno)),
             }
         }
         Err(Reject::NotFound)
@@ -80,15 +77,6 @@ impl Found {
 }
 
 fn kind(root: &impl AsFd, names: &[std::ffi::OsString]) -> nix::Result<Kind> {
-    let found = beneath::find(root, names)?;
+    let found = beneath::find(root, names, Links::Within)?;
     fstat(&found).map(|stat| beneath::kind(&stat))
-}
-
-/// The answer where the system refuses: of what lies outside it does not depend on what is there.
-fn reject(errno: Errno) -> Reject {
-    if matches!(errno, Errno::EXDEV | Errno::ELOOP | Errno::EACCES) {
-        Reject::PathForbidden
-    } else {
-        Reject::NotFound
-    }
 }

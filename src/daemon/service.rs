@@ -41,7 +41,7 @@ impl<'c> Template<'c> {
         let chdir = config.chdir.as_ref();
         let program = match &config.services {
             Services::Program(program) => Some(Executable::of(program)),
-            Services::Dir(_) => None,
+            Services::Dir(_) | Services::None => None,
         };
         Ok(Self {
             config,

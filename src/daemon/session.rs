@@ -25,7 +25,7 @@ use super::peer::Peer;
 use super::proxy;
 use super::redirect;
 use super::relay::{Far, Keys, Outcome, Relay};
-use super::request::{Head, HeadEnd};
+use super::request::{Head, HeadEnd, Next};
 use super::route;
 use super::scope;
 use super::service::{Service, Template};
@@ -109,32 +109,10 @@ fn shake_hands(
             return Ok(None);
         }
     }
-    let Some(mut session) = session.secure(deadline) else {
-        return Ok(None);
-    };
-    let patience = Patience::until(deadline, &session.signals);
-    let head = match Head::read(&mut session.transport, patience) {
-        Ok(head) => head,
-        Err(HeadEnd::Rejected(reject)) => {
-            session.refuse(reject, None);
-            return Ok(None);
-        }
-        Err(HeadEnd::Left) => {
-            session.leave();
-            return Ok(None);
-        }
-    };
-    let request = Request::parse(head.bytes());
-    let request = request.and_then(|it| session.note_forwarded(&it).map(|()| it));
-    if let Ok(request) = &request {
-        scope::begin(&session.peer, request);
+    match session.secure(deadline) {
+        Some(session) => session.converse(client.refusal, is_redirected, accepted),
+        None => Ok(None),
     }
-    match request {
-        Err(reject) => session.refuse(reject, None),
-        Ok(request) if is_redirected => session.redirect(&request),
-        Ok(request) => return session.answer(&request, client.refusal, &head, accepted),
-    }
-    Ok(None)
 }
 
 /// A client and a service that are joined.
@@ -171,16 +149,77 @@ fn cannot_relay(error: &io::Error) {
     log::error(format!("cannot relay: {error}"));
 }
 
-struct Session<'c> {
-    template: &'c Template<'c>,
-    config: &'c Config,
-    peer: Peer,
-    transport: Transport,
-    signals: Signals,
-    slot: Option<Slot>,
+/// One client's connection, and what serves it.
+pub(super) struct Session<'c> {
+    pub(super) template: &'c Template<'c>,
+    pub(super) config: &'c Config,
+    pub(super) peer: Peer,
+    pub(super) transport: Transport,
+    pub(super) signals: Signals,
+    pub(super) slot: Option<Slot>,
 }
 
 impl Session<'_> {
+    /// Reads requests and answers them: plain ones, and at last one that asks for a session.
+    fn converse(
+        mut self,
+        refusal: Option<Reject>,
+        is_redirected: bool,
+        accepted: Instant,
+    ) -> io::Result<Option<Conversation>> {
+        let introduced = self.peer.clone();
+        let mut next = Next {
+            received: Vec::new(),
+            began: accepted,
+        };
+        for count in 1.. {
+            let began = next.began;
+            let patience = Patience::until(began + self.config.handshake_timeout, &self.signals);
+            let head = match Head::read(&mut self.transport, next.received, patience) {
+                Ok(head) => head,
+                Err(HeadEnd::Rejected(reject)) => return self.turn_down(reject, None),
+                Err(HeadEnd::Left) => {
+                    self.leave();
+                    return Ok(None);
+                }
+            };
+            // On this connection a proxy may speak for another client each time.
+            self.peer.clone_from(&introduced);
+            let request = Request::parse(head.bytes());
+            let request = request.and_then(|it| self.note_forwarded(&it).map(|()| it));
+            let request = match request {
+                Ok(request) => request,
+                Err(reject) => return self.turn_down(reject, None),
+            };
+            scope::begin(&self.peer, &request);
+            if is_redirected {
+                self.redirect(&request);
+                return Ok(None);
+            }
+            if let Some(reject) = refusal {
+                return self.turn_down(reject, Some(&request));
+            }
+            if request.wants_upgrade() {
+                return self.answer(&request, &head, began);
+            }
+            match self.answer_plain(&request, &head, count) {
+                Some(followed) => next = followed,
+                None => break,
+            }
+        }
+        self.transport.close();
+        Ok(None)
+    }
+
+    fn turn_down(
+        mut self,
+        reject: Reject,
+        request: Option<&Request<'_>>,
+    ) -> io::Result<Option<Conversation>> {
+        self.refuse(reject, request);
+        Ok(None)
+    }
+
     /// Goes through the handshake of TLS, if there is one. `None`: there is no connection, and the
     /// client has been told as far as it can be.
     #[cfg(feature = "tls")]
@@ -253,32 +292,19 @@ impl Session<'_> {
         }
     }
 
-    /// Answers a request: with a session if it asks for one and may have it.
+    /// Answers a request for a session: with one if it may have it.
     fn answer(
         mut self,
         request: &Request<'_>,
-        refusal: Option<Reject>,
         head: &Head,
         accepted: Instant,
     ) -> io::Result<Option<Conversation>> {
-        if let Some(reject) = refusal {
-            self.refuse(reject, Some(request));
-            return Ok(None);
-        }
-        if !request.wants_upgrade() {
-            self.answer_plain(request);
-            return Ok(None);
-        }
         let upgrade = match server::judge(request, &self.config.policy, &self.peer.place()) {
             Ok(upgrade) => upgrade,
-            Err(reject) => {
-                self.refuse(reject, Some(request));
-                return Ok(None);
-            }
+            Err(reject) => return self.turn_down(reject, Some(request)),
         };
         if self.slot.is_some_and(|slot| !slot.leave_handshake()) {
-            self.refuse(Reject::TooManyClients, Some(request));
-            return Ok(None);
+            return self.turn_down(Reject::TooManyClients, Some(request));
         }
         if self.config.reverse_lookup {
             let deadline = accepted + self.config.handshake_timeout;
@@ -291,10 +317,7 @@ impl Session<'_> {
             Ok(service) => self
                 .join(request, &upgrade, service, head, accepted)
                 .map(Some),
-            Err(reject) => {
-                self.refuse(reject, Some(request));
-                Ok(None)
-            }
+            Err(reject) => self.turn_down(reject, Some(request)),
         }
     }
 
@@ -366,26 +389,8 @@ impl Session<'_> {
         })
     }
 
-    /// Answers a request that asks for no upgrade.
-    fn answer_plain(&mut self, request: &Request<'_>) {
-        if let Err(reject) = server::admit(request, &self.config.policy, &self.peer.place()) {
-            return self.refuse(reject, Some(request));
-        }
-        #[cfg(feature = "site")]
-        if self.config.console {
-            if !matches!(request.method(), "GET" | "HEAD") {
-                return self.refuse(Reject::Method, Some(request));
-            }
-            let mut response = Vec::new();
-            let extra = &self.config.headers.others;
-            crate::site::console::response(request.method(), extra, &mut response);
-            return self.say_and_end(&response);
-        }
-        self.refuse(Reject::NotUpgrade, Some(request));
-    }
-
     /// Answers with a status and says so in the log.
-    fn refuse(&mut self, reject: Reject, request: Option<&Request<'_>>) {
+    pub(super) fn refuse(&mut self, reject: Reject, request: Option<&Request<'_>>) {
         let mut response = Vec::new();
         let extra = &self.config.headers.others;
         match request {
@@ -394,6 +399,12 @@ impl Session<'_> {
             }
             _ => reject.write_response(extra, &mut response),
         }
+        self.log_refusal(reject, request);
+        self.say_and_end(&response);
+    }
+
+    /// Says in the log why a request is turned down.
+    pub(super) fn log_refusal(&self, reject: Reject, request: Option<&Request<'_>>) {
         log::Refuse {
             peer: &self.peer.to_string(),
             status: reject.status(),
@@ -404,12 +415,11 @@ impl Session<'_> {
             remedy: remedy(reject, request).as_deref(),
         }
         .write();
-        self.say_and_end(&response);
     }
 
     /// Writes a response and closes in order: what the client still sends is read until it has seen the
     /// end, lest a reset overtake the response.
-    fn say_and_end(&mut self, response: &[u8]) {
+    pub(super) fn say_and_end(&mut self, response: &[u8]) {
         let patience = Patience::until(Instant::now() + LINGER, &self.signals);
         let ended = self
             .transport

@@ -118,8 +118,13 @@ impl<'a> Request<'a> {
         self.is_http_1_0
     }
 
+    /// Whether the client expects to send another request on this connection (RFC 9112 9.3).
+    pub fn is_persistent(&self) -> bool {
+        !self.is_http_1_0 && !self.headers.list("Connection", "close")
+    }
+
     /// Whether a body follows the head.
-    pub(super) fn has_body(&self) -> bool {
+    pub fn has_body(&self) -> bool {
         self.header("Transfer-Encoding").is_some()
             || self
                 .header("Content-Length")

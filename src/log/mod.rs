@@ -299,6 +299,32 @@ fn seconds(duration: Duration) -> String {
     format!("{}.{:03}", duration.as_secs(), duration.subsec_millis())
 }
 
+/// A plain request is answered.
+#[cfg(feature = "site")]
+#[derive(Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) peer: &'a str,
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) status: u16,
+    /// Of the body.
+    pub(crate) bytes: u64,
+}
+
+#[cfg(feature = "site")]
+impl Request<'_> {
+    pub(crate) fn write(&self) {
+        line(Level::Info, "request")
+            .own_pid()
+            .text("peer", self.peer)
+            .text("method", self.method)
+            .text("path", self.path)
+            .number("status", self.status)
+            .number("bytes", self.bytes)
+            .write();
+    }
+}
+
 /// A request was answered with a status instead of a session.
 #[derive(Debug)]
 pub(crate) struct Refuse<'a> {

@@ -4,42 +4,28 @@
 //! to inject. What the service sends is shown as text, and the policy in the response's head lets
 //! nothing run or load but the page's own script and style.
 
-use crate::handshake::Header;
+use super::response::{Body, Response};
 
 /// The page: HTML with its style and script inside, and no reference to anything else.
 const PAGE: &[u8] = include_bytes!("console.html");
 
-/// The head up to the length. The two hashes are of what stands between the tags of `style` and
-/// `script` in [`PAGE`]; a test holds them. `connect-src 'self'` covers the WebSocket of the page's own
-/// host and port in browsers since 2022, so that nothing of the request is needed to name it.
-const HEAD: &str = "\
-HTTP/1.1 200 OK\r\n\
-Content-Type: text/html; charset=utf-8\r\n\
-Content-Security-Policy: default-src 'none'; \
+/// The two hashes are of what stands between the tags of `style` and `script` in [`PAGE`]; a test holds
+/// them. `connect-src 'self'` covers the WebSocket of the page's own host and port in browsers since
+/// 2022, so that nothing of the request is needed to name it.
+const POLICY: &str = "default-src 'none'; \
 script-src 'sha256-G1tDXHpESAkIfnIyk/pZy/+MVoELAxFnIxll2WwaQMI='; \
 style-src 'sha256-a2XUJUQUjFXYpH3PBKM8QxBeLdUC0lJDUhuzhD7TI3U='; \
-connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
-X-Content-Type-Options: nosniff\r\n\
-Referrer-Policy: no-referrer\r\n\
-Cache-Control: no-store\r\n\
-Connection: close\r\n\
-Content-Length: ";
+connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Appends the whole response to `out`: status line, head and page; for `HEAD` the same without the
-/// page (RFC 9110 9.3.2). `extra` are lines that the operator adds.
-///
-/// `method` is `GET` or `HEAD`, in capitals: what else there is, the caller has refused with 405.
-pub fn response(method: &str, extra: &[Header], out: &mut Vec<u8>) {
-    out.extend_from_slice(HEAD.as_bytes());
-    out.extend_from_slice(PAGE.len().to_string().as_bytes());
-    out.extend_from_slice(b"\r\n");
-    for header in extra {
-        header.write(out);
-    }
-    out.extend_from_slice(b"\r\n");
-    if method != "HEAD" {
-        out.extend_from_slice(PAGE);
-    }
+/// The answer to a GET.
+pub(crate) fn response() -> Response {
+    Response::new(200, "OK")
+        .field("Content-Type", "text/html; charset=utf-8")
+        .field("Content-Security-Policy", POLICY)
+        .field("X-Content-Type-Options", "nosniff")
+        .field("Referrer-Policy", "no-referrer")
+        .field("Cache-Control", "no-store")
+        .body(Body::Bytes(PAGE.into()))
 }
 
 #[cfg(test)]
@@ -50,9 +36,9 @@ mod tests {
 
     use super::*;
 
-    fn response_to(method: &str) -> String {
+    fn head() -> String {
         let mut out = Vec::new();
-        response(method, &[], &mut out);
+        response().write_head(false, &[], &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -75,8 +61,8 @@ mod tests {
 
     #[test]
     fn the_policy_allows_the_pages_own_script_and_style_and_nothing_else() {
-        let response = response_to("GET");
-        let (head, page) = response.split_once("\r\n\r\n").unwrap();
+        let head = head();
+        let page = std::str::from_utf8(PAGE).unwrap();
         let hash = |tag| {
             let digest = Sha256::digest(element(page, tag));
             format!("{tag}-src 'sha256-{}'", STANDARD.encode(digest))
@@ -90,7 +76,7 @@ mod tests {
             "form-action 'none'".to_owned(),
             "frame-ancestors 'none'".to_owned(),
         ];
-        assert_eq!(field(head, "Content-Security-Policy"), expected.join("; "));
+        assert_eq!(field(&head, "Content-Security-Policy"), expected.join("; "));
     }
 
     #[test]
@@ -119,23 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn get_is_answered_with_the_page_and_its_length() {
-        let response = response_to("GET");
-        let (head, page) = response.split_once("\r\n\r\n").unwrap();
+    fn the_page_is_sent_as_a_page_and_not_kept() {
+        let head = head();
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"));
-        assert_eq!(page.as_bytes(), PAGE);
-        assert_eq!(field(head, "Content-Length"), PAGE.len().to_string());
-        assert_eq!(field(head, "Content-Type"), "text/html; charset=utf-8");
-        assert_eq!(field(head, "X-Content-Type-Options"), "nosniff");
-        assert_eq!(field(head, "Referrer-Policy"), "no-referrer");
-        assert_eq!(field(head, "Cache-Control"), "no-store");
-        assert_eq!(field(head, "Connection"), "close");
-    }
-
-    #[test]
-    fn head_is_answered_with_the_same_head_alone() {
-        let whole = response_to("GET");
-        let (head, _) = whole.split_once("\r\n\r\n").unwrap();
-        assert_eq!(response_to("HEAD"), format!("{head}\r\n\r\n"));
+        assert_eq!(field(&head, "Content-Length"), PAGE.len().to_string());
+        assert_eq!(field(&head, "Content-Type"), "text/html; charset=utf-8");
+        assert_eq!(field(&head, "X-Content-Type-Options"), "nosniff");
+        assert_eq!(field(&head, "Referrer-Policy"), "no-referrer");
+        assert_eq!(field(&head, "Cache-Control"), "no-store");
+        assert_eq!(field(&head, "Connection"), "close");
     }
 }

@@ -6,6 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use nix::errno::Errno;
 use percent_encoding::percent_decode_str;
 
 use crate::handshake::Reject;
@@ -54,6 +55,36 @@ impl Names {
         }
     }
 
+    /// All of them, for the file system.
+    ///
+    /// # Errors
+    ///
+    /// As [`first`](Self::first), of any of them.
+    #[cfg(feature = "site")]
+    pub(crate) fn all(&self) -> Result<&[OsString], Reject> {
+        self.upto_checked(self.count())
+    }
+
+    /// Those of a path that ends with a slash; `None` if this one does not.
+    ///
+    /// # Errors
+    ///
+    /// As [`all`](Self::all).
+    #[cfg(feature = "site")]
+    pub(crate) fn directory(&self) -> Result<Option<&[OsString]>, Reject> {
+        let is_directory = self.0.last().is_some_and(|name| name.is_empty());
+        let names = is_directory.then(|| self.upto_checked(self.count() - 1));
+        names.transpose()
+    }
+
+    #[cfg(feature = "site")]
+    fn upto_checked(&self, count: usize) -> Result<&[OsString], Reject> {
+        for count in 1..=count {
+            self.first(count)?;
+        }
+        Ok(self.0.get(..count).unwrap_or_default())
+    }
+
     /// The first `count` with a slash before each; nothing for none.
     pub(crate) fn upto(&self, count: usize) -> OsString {
         joined(self.0.get(..count).unwrap_or(&self.0))
@@ -62,6 +93,15 @@ impl Names {
     /// What follows the first `count` likewise.
     pub(crate) fn behind(&self, count: usize) -> OsString {
         joined(self.0.get(count..).unwrap_or_default())
+    }
+}
+
+/// The answer where the system refuses: of what lies outside it does not depend on what is there.
+pub(crate) fn reject(errno: Errno) -> Reject {
+    if matches!(errno, Errno::EXDEV | Errno::ELOOP | Errno::EACCES) {
+        Reject::PathForbidden
+    } else {
+        Reject::NotFound
     }
 }
 

@@ -23,6 +23,15 @@ pub(crate) enum Kind {
     Other,
 }
 
+/// Which symbolic links are followed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Links {
+    /// Those that stay below.
+    Within,
+    #[cfg(feature = "site")]
+    None,
+}
+
 /// Opens a directory to look below it.
 pub(crate) fn root(directory: &Path) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -35,11 +44,26 @@ pub(crate) fn root(directory: &Path) -> nix::Result<OwnedFd> {
 /// # Errors
 ///
 /// `EXDEV` or `ELOOP` where a link leads out, whether there is anything or not; those of open(2).
-pub(crate) fn find(root: &impl AsFd, names: &[OsString]) -> nix::Result<OwnedFd> {
-    open_by(root, names, OFlag::O_PATH)
+pub(crate) fn find(root: &impl AsFd, names: &[OsString], links: Links) -> nix::Result<OwnedFd> {
+    open_by(root, names, OFlag::O_PATH, links)
 }
 
-fn open_by(root: &impl AsFd, names: &[OsString], flags: OFlag) -> nix::Result<OwnedFd> {
+/// Opens for reading what [`find`] finds; a pipe or a device does not keep us waiting.
+#[cfg(feature = "site")]
+pub(crate) fn read(root: &impl AsFd, names: &[OsString], links: Links) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    open_by(root, names, flags, links)
+}
+
+fn open_by(
+    root: &impl AsFd,
+    names: &[OsString],
+    flags: OFlag,
+    links: Links,
+) -> nix::Result<OwnedFd> {
+    if names.is_empty() || links != Links::Within {
+        return step_by_step(root, names, flags);
+    }
     let how = OpenHow::new()
         .flags(flags | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
@@ -56,12 +80,11 @@ fn open_by(root: &impl AsFd, names: &[OsString], flags: OFlag) -> nix::Result<Ow
 }
 
 /// Follows no link at all, so that none can lead out.
-pub(crate) fn step_by_step(
-    root: &impl AsFd,
-    names: &[OsString],
-    flags: OFlag,
-) -> nix::Result<OwnedFd> {
-    let (last, directories) = names.split_last().ok_or(Errno::ENOENT)?;
+fn step_by_step(root: &impl AsFd, names: &[OsString], flags: OFlag) -> nix::Result<OwnedFd> {
+    let Some((last, directories)) = names.split_last() else {
+        let flags = flags | OFlag::O_CLOEXEC;
+        return retry(|| openat(root, ".", flags, Mode::empty()));
+    };
     let mut below = root.as_fd().try_clone_to_owned().map_err(errno)?;
     for name in directories {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -138,7 +161,7 @@ mod tests {
             let names: Vec<OsString> = path.split('/').map(Into::into).collect();
             let kind = |found: OwnedFd| kind(&fstat(&found).unwrap());
             [
-                find(&root, &names).map(kind),
+                find(&root, &names, Links::Within).map(kind),
                 step_by_step(&root, &names, OFlag::O_PATH).map(kind),
             ]
         }

@@ -62,6 +62,12 @@ impl Slot {
         self.exchange(PAST_HANDSHAKE) || !self.is_cut()
     }
 
+    /// For the session: is again as in its handshake: it waits for a request.
+    #[cfg(feature = "site")]
+    pub(crate) fn return_to_handshake(self) {
+        self.word.store(HANDSHAKE, Ordering::Relaxed);
+    }
+
     /// Whether the session's place was taken from it.
     pub(crate) fn is_cut(self) -> bool {
         self.word.load(Ordering::Relaxed) == CUT

@@ -10,12 +10,20 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::poll::PollFlags;
+#[cfg(feature = "site")]
+use nix::sys::sendfile::sendfile;
+#[cfg(all(feature = "site", feature = "tls"))]
+use nix::sys::uio::pread;
 
 use crate::sys::fd;
 use crate::sys::patience::Patience;
 
 #[cfg(feature = "tls")]
 pub(crate) use tls::{Acceptor, HandshakeEnd, Material, Reason, Security};
+
+/// What is read of a file at a time where it has to be encrypted.
+#[cfg(all(feature = "site", feature = "tls"))]
+const FILE_READ_LEN: usize = 16 * 1024;
 
 /// A connected, non-blocking stream.
 #[derive(Debug)]
@@ -102,6 +110,30 @@ impl Transport {
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.write(slices),
         }
+    }
+
+    /// Writes what there is room for of a file's bytes, `from` there and at most `len`; 0 if it has no
+    /// more. `WouldBlock` if there is no room.
+    ///
+    /// Over TLS what was taken may still be [pending](Self::is_pending).
+    #[cfg(feature = "site")]
+    pub(crate) fn send_file(&mut self, file: &OwnedFd, from: u64, len: u64) -> io::Result<u64> {
+        let mut offset = i64::try_from(from).map_err(io::Error::other)?;
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let sent = match self {
+            Self::Plain(socket) => sendfile(socket, file, Some(&mut offset), len)?,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => {
+                let mut bytes = [0; FILE_READ_LEN];
+                let room = len.min(FILE_READ_LEN);
+                let count = pread(file, bytes.get_mut(..room).unwrap_or_default(), offset)?;
+                match bytes.get(..count) {
+                    None | Some([]) => 0,
+                    Some(bytes) => stream.write(&[IoSlice::new(bytes)])?,
+                }
+            }
+        };
+        u64::try_from(sent).map_err(io::Error::other)
     }
 
     /// Whether there may be room after a write, without word from the kernel. `is_whole`: it took all

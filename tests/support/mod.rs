@@ -1,6 +1,7 @@
 //! What the black-box tests share: the built program started on a port of its own, a peer that speaks
 //! raw bytes and knows nothing of the crate, and a look at `/proc`.
 
+pub(crate) mod curl;
 pub(crate) mod expect;
 pub(crate) mod frame;
 pub(crate) mod golden;

@@ -41,6 +41,12 @@ impl Setup {
         Self::new(&["sh", "-c", script])
     }
 
+    /// The same without a service.
+    pub(crate) fn without_program(mut self) -> Self {
+        self.argv.clear();
+        self
+    }
+
     /// More options for `websockd`.
     pub(crate) fn options(mut self, options: &[&str]) -> Self {
         self.options.extend(owned(options));

@@ -1,5 +1,7 @@
 //! Who may connect, and what a request gets that is no WebSocket's.
 
+use std::path::PathBuf;
+
 use super::{Alias, FLAG, Flag, Means, Preset, Section, Takes, append, store};
 use crate::cli::value;
 
@@ -47,6 +49,25 @@ pub(super) const FLAGS: &[Flag] = &[
         section: Section::Clients,
         help: "names answered, *: any",
         set: |options, value| append(&mut options.hosts, value::hosts(value)?),
+        ..FLAG
+    },
+    Flag {
+        long: "static-dir",
+        aliases: &[Alias {
+            name: "--staticdir",
+            means: Means::Same,
+        }],
+        takes: Takes::Directory("DIR"),
+        section: Section::Http,
+        help: "answer GET with the files in DIR",
+        set: |options, value| store(&mut options.static_dir, Ok(Some(PathBuf::from(value)))),
+        ..FLAG
+    },
+    Flag {
+        long: "list",
+        section: Section::Http,
+        help: "list directories there that have no index.html",
+        set: |options, value| store(&mut options.list, value::boolean(value)),
         ..FLAG
     },
     Flag {
