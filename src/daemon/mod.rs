@@ -145,7 +145,7 @@ fn serve_alone(config: &Config, socket: OwnedFd) -> Result<u8, Box<dyn std::erro
     let template = Template::new(config)?;
     drop_privileges(config)?;
     let signals = Signals::handle(&SIGNALS)?;
-    session::serve(client, &template, signals, sandbox(config))?;
+    session::serve(Box::new(client), &template, signals, sandbox(config))?;
     Ok(0)
 }
 
@@ -226,7 +226,7 @@ fn listen_on(
 ) -> Result<u8, Box<dyn std::error::Error>> {
     let sandbox = sandbox(template.config);
     if let Leave::Session(client, signals) = listener.run()? {
-        let outcome = session::serve(*client, template, signals, sandbox);
+        let outcome = session::serve(client, template, signals, sandbox);
         exit_now(if outcome.is_ok() { 0 } else { REFUSED });
     }
     Ok(0)

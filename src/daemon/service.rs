@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
+use nix::sys::signal::SigSet;
 use nix::unistd::Pid;
 
 use crate::sys::child::{self, Command};
@@ -113,7 +113,7 @@ impl Service {
         template: &Template<'_>,
         program: &Executable,
         variables: &[CString],
-        reset: &[Signal],
+        reset: SigSet,
         slot: Option<Slot>,
     ) -> Result<Self, Error> {
         let failed = |source| template.failed(program, "pipe", source);

@@ -50,7 +50,7 @@ pub(super) struct Client {
 
 /// Serves one client to its end, the part behind the handshake in a `sandbox`, if there is one.
 pub(super) fn serve(
-    client: Client,
+    client: Box<Client>,
     template: &Template<'_>,
     signals: Signals,
     sandbox: Option<Sandbox>,
@@ -65,7 +65,7 @@ pub(super) fn serve(
 /// returns, its part of the stack, too: a client may stay for days.
 #[inline(never)]
 fn shake_hands(
-    client: Client,
+    client: Box<Client>,
     template: &Template<'_>,
     mut signals: Signals,
 ) -> io::Result<Option<Conversation>> {
@@ -362,6 +362,7 @@ impl Session<'_> {
         // A client that has gone in the meantime is noticed by the relay, which ends the service.
         let patience = Patience::until(accepted + self.config.handshake_timeout, &self.signals);
         let _gone = self.transport.write_all(&response, patience);
+        self.signals.stop_answering();
         let status = Status {
             peer: peer.clone(),
             accepted,

@@ -24,7 +24,9 @@ const RECORD_LEN: usize = 128;
 pub(crate) struct Signals {
     fd: SignalFd,
     /// What is ignored and must not be so for services.
-    ignored: Vec<Signal>,
+    ignored: SigSet,
+    /// What is read and dropped.
+    unheeded: SigSet,
     /// What SIGUSR1 asks for while nothing but [`Signals::heed_asking`] looks.
     answer: Answer,
     /// What was read then and is not for there.
@@ -45,34 +47,28 @@ impl Signals {
     /// background of a plain shell is not to be ended by its terminal's ^C. What the starter had
     /// blocked is wanted all the same.
     pub(crate) fn handle(wanted: &[Signal]) -> nix::Result<Self> {
-        let ignored: Vec<_> = Signal::iterator().filter(|it| is_ignored(*it)).collect();
+        let ignored: SigSet = Signal::iterator().filter(|it| is_ignored(*it)).collect();
         // Ends of children that are ignored are not told at all.
         set(Signal::SIGCHLD, SigHandler::SigDfl)?;
         let handled: SigSet = wanted
             .iter()
             .copied()
-            .filter(|it| !ignored.contains(it) || *it == Signal::SIGCHLD)
+            .filter(|it| !ignored.contains(*it) || *it == Signal::SIGCHLD)
             .collect();
         pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&handled), None)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self {
             fd: SignalFd::with_flags(&handled, flags)?,
             ignored,
+            unheeded: SigSet::empty(),
             answer: Answer(None),
             kept: RefCell::default(),
         })
     }
 
-    /// Ignores these, too, in this process.
-    pub(crate) fn ignore(&mut self, signals: &[Signal]) -> nix::Result<()> {
-        for signal in signals {
-            set(*signal, SigHandler::SigIgn)?;
-        }
-        // A blocked signal is kept even if it is ignored.
-        let unblocked: SigSet = signals.iter().copied().collect();
-        pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&unblocked), None)?;
-        self.ignored.extend_from_slice(signals);
-        Ok(())
+    /// Heeds these no more, in this process. They stay blocked, which costs no call.
+    pub(crate) fn ignore(&mut self, signals: &[Signal]) {
+        self.unheeded.extend(signals.iter().copied());
     }
 
     /// The signals that have come since the last call.
@@ -83,7 +79,8 @@ impl Signals {
         let records = records.get(..count).unwrap_or_default();
         signals.extend(records.chunks_exact(RECORD_LEN).filter_map(|record| {
             let number = libc::c_int::from_ne_bytes(*record.first_chunk()?);
-            Signal::try_from(number).ok()
+            let signal = Signal::try_from(number).ok()?;
+            (!self.unheeded.contains(signal)).then_some(signal)
         }));
         signals
     }
@@ -91,6 +88,11 @@ impl Signals {
     /// Has SIGUSR1 answered by `answer` wherever [`Signals::heed_asking`] is called.
     pub(crate) fn answer_by(&mut self, answer: impl Fn() + 'static) {
         self.answer = Answer(Some(Box::new(answer)));
+    }
+
+    /// Has SIGUSR1 wait to be taken again.
+    pub(crate) fn stop_answering(&mut self) {
+        self.answer = Answer(None);
     }
 
     /// Answers SIGUSR1 if it has come; whether a signal has that is to end a wait. It stays to be taken,
@@ -123,8 +125,8 @@ impl Signals {
     }
 
     /// What a program that is started must have set back to its default.
-    pub(crate) fn ignored(&self) -> &[Signal] {
-        &self.ignored
+    pub(crate) fn ignored(&self) -> SigSet {
+        self.ignored
     }
 }
 

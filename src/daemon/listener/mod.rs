@@ -16,6 +16,7 @@ use crate::handshake::key;
 use crate::log;
 use crate::sys::child::{self, End};
 use crate::sys::fd;
+use crate::sys::pages::give_back_unused;
 use crate::sys::signal::{self, Signals};
 
 mod accept;
@@ -57,6 +58,7 @@ type Accepted = (OwnedFd, Option<SocketAddr>);
 
 /// How a process leaves the listener.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one in the life of a process")]
 pub(super) enum Leave {
     /// It is a new one and has a client to serve.
     Session(Box<Client>, Signals),
@@ -139,6 +141,8 @@ impl<'c> Listener<'c> {
         // Sessions taken over may have ended in between.
         self.reap();
         self.life.ready();
+        // Sessions would do it otherwise, each of them in its own copy of the heap.
+        give_back_unused();
         if !self.expected.is_empty() {
             self.pause.give_way(Instant::now());
         }
@@ -177,7 +181,7 @@ impl<'c> Listener<'c> {
             }
             if self.pause.is_over(now) {
                 if let Some(client) = self.accept_all(now) {
-                    return self.leave_as_session(client);
+                    return Ok(self.leave_as_session(client));
                 }
             }
         }
@@ -185,9 +189,9 @@ impl<'c> Listener<'c> {
 
     /// A session's process goes its way: a hang-up is the listener's affair, and so is the end of the
     /// last session.
-    fn leave_as_session(mut self, client: Box<Client>) -> io::Result<Leave> {
-        self.signals.ignore(&[Signal::SIGHUP, Signal::SIGQUIT])?;
-        Ok(Leave::Session(client, self.signals))
+    fn leave_as_session(mut self, client: Box<Client>) -> Leave {
+        self.signals.ignore(&[Signal::SIGHUP, Signal::SIGQUIT]);
+        Leave::Session(client, self.signals)
     }
 
     fn heed_signals(&mut self) {
