@@ -16,6 +16,9 @@ mod interop {
 
     mod clients;
     mod inetd;
+    mod installed;
+    mod systemd;
     mod tcpserver;
+    mod unixserver;
     mod websocketd;
 }

@@ -1,4 +1,5 @@
-//! `websockd` behind a real openbsd-inetd, as inetd.conf has it. Descriptor 2 is the connection there.
+//! `websockd` behind a real openbsd-inetd, and a real inetutils-inetd, as inetd.conf has it. Descriptor 2
+//! is the connection there.
 
 use std::net::SocketAddrV4;
 
@@ -9,31 +10,43 @@ use crate::support::peer::Peer;
 
 #[test]
 fn inetd_serves_many_messages() {
-    let Some(inetd) = SuperServer::inetd() else {
-        return;
-    };
-    let url = format!("ws://{}/", inetd.address_of("echo"));
-    let told = Client::Tungstenite.echo(&url, 20_261_125);
-    assert!(told.ends_with("close 1000\n"), "{told}");
-    inetd.wait_for_lines(1, " reaped, status 0");
+    for inetd in SuperServer::inetds() {
+        let url = format!("ws://{}/", inetd.address_of("echo"));
+        let told = Client::Tungstenite.echo(&url, 20_261_125);
+        assert!(told.ends_with("close 1000\n"), "{told}");
+        inetd.wait_for_lines(1, " reaped, status 0");
+    }
 }
 
 #[test]
 fn inetd_serves_several_clients_at_a_time() {
-    let Some(inetd) = SuperServer::inetd() else {
-        return;
-    };
-    six_at_a_time(inetd.address_of("lines"));
-    inetd.wait_for_lines(6, " reaped, status 0");
+    for inetd in SuperServer::inetds() {
+        six_at_a_time(inetd.address_of("lines"));
+        inetd.wait_for_lines(6, " reaped, status 0");
+    }
 }
 
 #[test]
 fn the_service_behind_inetd_knows_whom_it_serves() {
-    let Some(inetd) = SuperServer::inetd() else {
-        return;
-    };
-    let mut peer = open(&inetd, "who");
-    expect_who(&mut peer, inetd.address_of("who"));
+    for inetd in SuperServer::inetds() {
+        let mut peer = open(&inetd, "who");
+        expect_who(&mut peer, inetd.address_of("who"));
+    }
+}
+
+#[test]
+fn inetd_starts_one_for_all_clients_with_the_first() {
+    for inetd in SuperServer::inetds() {
+        let mut first = open(&inetd, "shared");
+        let mut second = open(&inetd, "shared");
+        for peer in [&mut first, &mut second] {
+            peer.send_text("hello");
+            peer.expect_text("hello");
+        }
+        inetd.wait_for_lines(1, "someone wants ");
+        first.close();
+        second.close();
+    }
 }
 
 /// What who.sh tells: the client twice, by the names of CGI and of UCSPI, then the server.
@@ -46,40 +59,39 @@ pub(super) fn expect_who(peer: &mut Peer, server: SocketAddrV4) {
 
 #[test]
 fn the_wire_behind_inetd_carries_messages_and_nothing_else() {
-    let Some(inetd) = SuperServer::inetd() else {
-        return;
-    };
-    for service in ["noisy", "inherit"] {
-        let mut peer = open(&inetd, service);
-        peer.expect_text("one");
-        peer.expect_text("two");
-        peer.expect_end(1000);
+    for inetd in SuperServer::inetds() {
+        for service in ["noisy", "inherit"] {
+            let mut peer = open(&inetd, service);
+            peer.expect_text("one");
+            peer.expect_text("two");
+            peer.expect_end(1000);
+        }
+        inetd.wait_for_lines(2, " reaped, status 0");
     }
-    inetd.wait_for_lines(2, " reaped, status 0");
 }
 
 #[test]
 fn the_wire_behind_inetd_carries_a_refusal_and_nothing_else() {
-    let Some(inetd) = SuperServer::inetd() else {
-        return;
-    };
-    let (mut peer, port) = connect(&inetd, "noisy");
-    peer.send(&Request::plain("/", port).bytes());
-    assert_eq!(peer.refusal().status, 426);
+    for inetd in SuperServer::inetds() {
+        let (mut peer, port) = connect(&inetd, "noisy");
+        peer.send(&Request::plain("/", port).bytes());
+        assert_eq!(peer.refusal().status, 426);
+    }
 }
 
 #[test]
 fn the_wire_behind_inetd_carries_nothing_of_a_mistake_in_its_configuration() {
-    let Some(inetd) = SuperServer::inetd() else {
-        return;
-    };
-    // 100 << 8 and 127 << 8: exit statuses as wait(2) has them.
-    for (service, status) in [("misused", "6400"), ("absent", "7f00")] {
-        let (mut peer, port) = connect(&inetd, service);
-        peer.send(&Request::upgrade("/", port).bytes());
-        let (bytes, _) = peer.drain();
-        assert_eq!(String::from_utf8_lossy(&bytes), "", "{service}");
-        inetd.wait_for_lines(1, &format!(" reaped, status {status}"));
+    for inetd in SuperServer::inetds() {
+        // 100 << 8 and 127 << 8: exit statuses as wait(2) has them.
+        for (service, status) in [("misused", "6400"), ("absent", "7f00")] {
+            let (mut peer, port) = connect(&inetd, service);
+            peer.send(&Request::upgrade("/", port).bytes());
+            let (bytes, _) = peer.drain();
+            assert_eq!(String::from_utf8_lossy(&bytes), "", "{service}");
+            inetd.log().line(status, |line| {
+                line.contains(" reaped, status ") && line.ends_with(status)
+            });
+        }
     }
 }
 

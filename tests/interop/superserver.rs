@@ -3,13 +3,15 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, setsockopt, socket, sockopt,
 };
-use nix::unistd::{Uid, User};
+use nix::unistd::{Pid, Uid, User};
 
 use super::tools;
 use crate::support::log::Log;
@@ -44,30 +46,94 @@ impl SuperServer {
         Some(server)
     }
 
-    /// `inetd` with the services of inetd.conf; `None` if inetd is not there.
-    pub(super) fn inetd() -> Option<Self> {
-        let inetd = tools::find("root/usr/sbin/inetd")?;
-        let user = User::from_uid(Uid::effective()).unwrap().unwrap().name;
+    /// Those `inetd`s that are there, one after the other, with the services of inetd.conf.
+    pub(super) fn inetds() -> impl Iterator<Item = Self> {
         let services = tools::data("").display().to_string();
-        let mut configuration = fs::read_to_string(tools::data("inetd.conf"))
+        let configuration = fs::read_to_string(tools::data("inetd.conf"))
             .unwrap()
-            .replace("@USER@", &user)
+            .replace("@USER@", &user())
             .replace("@WEBSOCKD@", env!("CARGO_BIN_EXE_websockd"))
             .replace("@SERVICES@/", &services);
-        let reserved = reserve_ports(&mut configuration);
+        let both = [Self::openbsd_inetd, Self::inetutils_inetd];
+        both.into_iter().filter_map(move |start| {
+            let mut configuration = configuration.clone();
+            let ports = reserve_ports(&mut configuration);
+            start(&configuration, &ports)
+        })
+    }
+
+    /// openbsd-inetd with this configuration; `None` if it is not there.
+    pub(super) fn openbsd_inetd(configuration: &str, ports: &[ReservedPort]) -> Option<Self> {
+        let inetd = tools::find("root/usr/sbin/inetd")?;
         let family = Family::new();
-        let file = family.dir().join("inetd.conf");
-        fs::write(&file, configuration).unwrap();
+        let file = file(&family, configuration);
         // In the foreground, telling what it does, and without a pid file.
         let mut command = Command::new(inetd);
         command.arg("-d").arg(file).stdout(Stdio::null());
+        Some(Self::listening(command, family, ports))
+    }
+
+    /// inetutils-inetd with this configuration; `None` if it is not there.
+    pub(super) fn inetutils_inetd(configuration: &str, ports: &[ReservedPort]) -> Option<Self> {
+        let inetd = tools::find("root/usr/sbin/inetutils-inetd")?;
+        let family = Family::new();
+        let file = file(&family, configuration);
+        let mut command = Command::new(inetd);
+        command.args(["-d", "--pidfile=pid"]).arg(file);
+        Some(Self::listening(command, family, ports))
+    }
+
+    /// xinetd with this configuration; `None` if it is not there.
+    pub(super) fn xinetd(configuration: &str, ports: &[ReservedPort]) -> Option<Self> {
+        let xinetd = tools::find("root/usr/sbin/xinetd")?;
+        let family = Family::new();
+        let file = file(&family, configuration);
+        let pid = family.dir().join("pid");
+        let mut command = Command::new(xinetd);
+        command.args(["-dontfork", "-filelog", "/dev/stderr", "-f"]);
+        command.arg(file).arg("-pidfile").arg(pid);
+        Some(Self::listening(command, family, ports))
+    }
+
+    /// `systemd-socket-activate` with these options, on these ports or paths, and this program; `None` if
+    /// it is not there. It passes on no variable that it is not told of.
+    pub(super) fn systemd(
+        options: &[&str],
+        places: &[String],
+        ports: &[ReservedPort],
+        program: &[&str],
+    ) -> Option<Self> {
+        let name = "systemd-socket-activate";
+        if !tools::has_program(name) {
+            return None;
+        }
+        let mut command = Command::new(name);
+        command.args(options).args(["-E", MARKER]);
+        for place in places {
+            command.args(["-l", place]);
+        }
+        command.args(program).stdout(Stdio::null());
+        Some(Self::listening(command, Family::new(), ports))
+    }
+
+    /// A program that listens on the Unix socket `socket` in its directory.
+    pub(super) fn unix(mut command: Command) -> Self {
+        command.stdout(Stdio::null());
+        let server = Self::spawn(command, Family::new());
+        let path = server.path();
+        wait_for("a Unix socket", || UnixStream::connect(&path).ok());
+        server
+    }
+
+    /// A program that listens on these ports.
+    pub(super) fn listening(command: Command, family: Family, ports: &[ReservedPort]) -> Self {
         let mut server = Self::spawn(command, family);
-        server.ports = reserved.iter().map(ReservedPort::named).collect();
+        server.ports = ports.iter().map(ReservedPort::named).collect();
         for (name, port) in &server.ports {
-            let what = format!("inetd to listen for {name}");
+            let what = format!("somebody to listen for {name}");
             wait_for(&what, || is_listened_on(*port).then_some(()));
         }
-        Some(server)
+        server
     }
 
     fn spawn(mut command: Command, family: Family) -> Self {
@@ -84,6 +150,11 @@ impl SuperServer {
             ports: Vec::new(),
             family,
         }
+    }
+
+    /// The path `socket` in its directory.
+    pub(super) fn path(&self) -> PathBuf {
+        self.family.dir().join("socket")
     }
 
     /// The address of the only service.
@@ -122,12 +193,28 @@ impl Drop for SuperServer {
         }
         signal(i32::try_from(self.child.id()).unwrap(), Signal::SIGTERM);
         wait_for("the super-server's exit", || self.child.try_wait().unwrap());
+        // A listener that it has started for several clients is nobody's then.
+        for process in self.family.members() {
+            let _gone = kill(Pid::from_raw(process.pid), Signal::SIGTERM);
+        }
         self.family.wait_gone();
     }
 }
 
+/// The user of this test, by name.
+pub(super) fn user() -> String {
+    User::from_uid(Uid::effective()).unwrap().unwrap().name
+}
+
+fn file(family: &Family, configuration: &str) -> PathBuf {
+    let file = family.dir().join("configuration");
+    fs::write(&file, configuration).unwrap();
+    file
+}
+
 /// A port that is ours until another program listens on it: bound, so that the kernel gives it to nobody else,
 /// with SO_REUSEADDR, so that another socket with it may be bound there and listen.
+#[derive(Debug)]
 pub(super) struct ReservedPort {
     service: String,
     socket: OwnedFd,
