@@ -106,7 +106,6 @@ const MISTAKES: &[&str] = &[
     "--syslog=maybe cat",
     "--inetd --address ::1 cat",
     "--origin example.org --any-origin cat",
-    "--origin example.org --same-origin cat",
     "--same-origin --any-origin cat",
     "--same-origin=false --any-origin=false cat",
     "--env A=1 --env A=2 cat",

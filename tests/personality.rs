@@ -128,7 +128,7 @@ fn the_log_is_on_standard_output_in_websocketds_lines() {
         let about = format!(r"url:'http://localhost:{port}/a\'b?c=d' remote:'127.0.0.1' ");
         assert!(columns[3].starts_with(&about), "{columns:?}");
         assert!(
-            columns[3].contains(" origin:'http://a.example' command:'/bin/sh' pid:'"),
+            columns[3].contains(" origin:'http://a.example' command:'/bin/sh' id:'"),
             "{columns:?}"
         );
     }

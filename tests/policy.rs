@@ -119,6 +119,24 @@ fn pages_named_by_the_operator_may_connect_and_no_others() {
 }
 
 #[test]
+fn pages_that_are_named_and_of_the_same_origin_may_connect_where_both_are_asked_for() {
+    let server = Server::cat(&["--sameorigin", "--origin", "localhost", "--host=*"]);
+    let port = server.port();
+    for (host, origin, status) in [
+        ("localhost", "http://localhost", 101),
+        ("localhost", "https://localhost", 403),
+        ("localhost", "http://evil.example", 403),
+        ("rebound.example", "http://rebound.example", 403),
+    ] {
+        let request = server.upgrade("/").set("Host", &format!("{host}:{port}"));
+        let mut peer = server.connect();
+        let origin = format!("{origin}:{port}");
+        peer.send(&request.with("Origin", &origin).bytes());
+        assert_eq!(peer.response().status, status, "{host} {origin}");
+    }
+}
+
+#[test]
 fn the_origin_null_may_connect_if_it_is_named() {
     let server = Server::cat(&["--origin", "null"]);
     assert_eq!(from_origin(&server, "null").status, 101);

@@ -176,12 +176,10 @@ fn origins(options: &Options) -> Result<Origins, Failure> {
         (Some(false), Some(false)) if named.is_none() => {
             Err(exclude("--same-origin=false", "--any-origin=false"))
         }
-        (Some(true), _) if named.is_some() => {
-            Err(exclude("--same-origin", named.unwrap_or_default()))
-        }
         (_, Some(true)) if named.is_some() => {
             Err(exclude("--any-origin", named.unwrap_or_default()))
         }
+        (Some(true), _) if named.is_some() => Ok(Origins::SameAndListed(options.origins.clone())),
         _ if named.is_some() => Ok(Origins::Listed(options.origins.clone())),
         (_, Some(true)) | (Some(false), _) => Ok(Origins::Any),
         _ => Ok(Origins::Same),

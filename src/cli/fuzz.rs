@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use super::{Outcome, parse};
+use super::{Failure, Outcome, parse, parse_called};
 use crate::daemon::Services;
 
 /// A command line of any words, each a line of `bytes`, is served as it stands or refused in one
@@ -19,7 +19,13 @@ pub fn fuzz_flags(bytes: &[u8]) {
         .split(|byte| *byte == b'\n')
         .map(|word| OsStr::from_bytes(word).to_owned())
         .collect();
-    match parse(words.iter().cloned()) {
+    judge(&words, parse(words.iter().cloned()));
+    let other = OsStr::new("websocketd");
+    judge(&words, parse_called(other, words.iter().cloned()));
+}
+
+fn judge(words: &[OsString], outcome: Result<Outcome, Failure>) {
+    match outcome {
         Ok(Outcome::Serve { config, .. } | Outcome::Check(config)) => {
             // What stands behind PROGRAM is its own, whatever it looks like.
             match config.services {

@@ -208,7 +208,6 @@ fn what_excludes_each_other_is_refused() {
         "--inetd --port 1 sh",
         "--inetd --address ::1 sh",
         "--origin a --any-origin sh",
-        "--origin a --same-origin sh",
         "--same-origin --any-origin sh",
         "--same-origin=false --any-origin=false sh",
     ] {

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use percent_encoding::percent_decode_str;
 
 use crate::handshake::{Reject, Request};
+use crate::log;
 
 use super::config::Config;
 use super::peer::Peer;
@@ -190,6 +191,8 @@ fn of_request(
     };
     let server_name = host.map_or_else(|| peer.local_ip(), |host| host.host.to_owned());
     let text = |name: &str, value: &str| (name.into(), value.into());
+    let id = unique_id();
+    log::associate("id", id.as_bytes());
     let mut all = vec![
         text("AUTH_TYPE", ""),
         text("CONTENT_LENGTH", ""),
@@ -214,7 +217,7 @@ fn of_request(
             "SERVER_SOFTWARE",
             concat!("websockd/", env!("CARGO_PKG_VERSION")),
         ),
-        text("UNIQUE_ID", &unique_id()),
+        text("UNIQUE_ID", &id),
     ];
     all.extend(protocol.map(|protocol| text("WEBSOCKET_PROTOCOL", protocol)));
     all.extend(peer.is_secure().then(|| text("HTTPS", "on")));

@@ -1,5 +1,9 @@
 //! What the log's lines say of a session where each of them says it: see [`log::has_scope`].
 
+use std::ffi::CStr;
+
+use nix::unistd::Pid;
+
 use crate::handshake::Request;
 use crate::log;
 
@@ -33,5 +37,17 @@ pub(super) fn begin(peer: &Peer, request: &Request<'_>) {
     log::begin_scope(&[("url", &url), ("remote", remote.as_bytes())]);
     if let Some(origin) = request.header("origin") {
         log::associate("origin", origin);
+    }
+}
+
+/// Which program is to answer it.
+pub(super) fn note_command(path: &CStr) {
+    log::associate("command", path.to_bytes());
+}
+
+/// Which process does.
+pub(super) fn note_service(pid: Pid) {
+    if log::has_scope() {
+        log::associate("pid", pid.to_string().as_bytes());
     }
 }

@@ -327,7 +327,7 @@ impl Session<'_> {
         upgrade: &Upgrade<'_>,
     ) -> Result<Service, Reject> {
         let (program, place) = route::find(self.template, request.path())?;
-        log::associate("command", program.path.as_bytes());
+        scope::note_command(&program.path);
         let standing = &self.template.environment;
         let variables = standing.and_of(&self.peer, request, &place, upgrade.protocol());
         let reset = self.signals.ignored();
@@ -347,7 +347,7 @@ impl Session<'_> {
         accepted: Instant,
     ) -> io::Result<Conversation> {
         let peer = self.peer.to_string();
-        log::associate("pid", service.pid.to_string().as_bytes());
+        scope::note_service(service.pid);
         log::Open {
             peer: &peer,
             path: request.path(),

@@ -29,6 +29,8 @@ pub enum Origins {
     Any,
     /// From the named ones: `[scheme://]host[:port]`, where what is left out may be anything, or `null`.
     Listed(Vec<String>),
+    /// From pages of the same scheme, host and port that are named, too.
+    SameAndListed(Vec<String>),
 }
 
 /// Which names the Host header may hold.
@@ -56,14 +58,16 @@ pub struct Place {
 impl Origins {
     /// Whether a page of this Origin header may connect to `host`.
     pub(super) fn allow(&self, origin: &[u8], host: &Authority<'_>, place: &Place) -> bool {
+        let is_same = || Origin::parse(origin).is_some_and(|it| it.is_same(host, place.is_secure));
+        let is_listed = |patterns: &[String]| {
+            let is_named = |pattern: &String| origin::is_named_by(origin, pattern);
+            patterns.iter().any(is_named)
+        };
         match self {
             Self::Any => true,
-            Self::Same => {
-                Origin::parse(origin).is_some_and(|origin| origin.is_same(host, place.is_secure))
-            }
-            Self::Listed(patterns) => patterns
-                .iter()
-                .any(|pattern| origin::is_named_by(origin, pattern)),
+            Self::Same => is_same(),
+            Self::Listed(patterns) => is_listed(patterns),
+            Self::SameAndListed(patterns) => is_same() && is_listed(patterns),
         }
     }
 }

@@ -233,28 +233,35 @@ fn the_pages_that_websocketd_lets_in_are_let_in() {
 
 #[test]
 fn the_same_origin_is_what_it_is_for_websocketd() {
-    let Some(websocketd) = Websocketd::start(&["--sameorigin"], &["cat"]) else {
-        return;
-    };
-    let server = Setup::new(&["cat"])
-        .options(&["--sameorigin", "--host=*"])
-        .start();
-    for (host, origin) in [
-        ("a.example", "http://a.example"),
-        ("a.example:80", "http://a.example"),
-        ("a.example", "http://a.example:80"),
-        ("a.example:8080", "http://a.example:8080"),
-        ("a.example:8080", "http://a.example"),
-        ("a.example:8080", "http://b.example:8080"),
-        ("[::1]:8080", "http://[::1]:8080"),
-        ("a.example", "null"),
+    for options in [
+        &["--sameorigin"][..],
+        &["--sameorigin", "--origin=a.example:8080"],
     ] {
-        let ask = |port| {
-            let request = Request::upgrade("/", port).set("Host", host);
-            status(port, &request.with("Origin", origin))
+        let Some(websocketd) = Websocketd::start(options, &["cat"]) else {
+            return;
         };
-        let (ours, theirs) = (ask(server.port()), ask(websocketd.port));
-        assert_eq!(ours, theirs, "{host} {origin}");
+        let server = Setup::new(&["cat"])
+            .options(options)
+            .options(&["--host=*"])
+            .start();
+        for (host, origin) in [
+            ("a.example", "http://a.example"),
+            ("a.example:80", "http://a.example"),
+            ("a.example", "http://a.example:80"),
+            ("a.example:8080", "http://a.example:8080"),
+            ("a.example:8080", "http://a.example"),
+            ("a.example:8080", "http://b.example:8080"),
+            ("b.example:8080", "http://b.example:8080"),
+            ("[::1]:8080", "http://[::1]:8080"),
+            ("a.example", "null"),
+        ] {
+            let ask = |port| {
+                let request = Request::upgrade("/", port).set("Host", host);
+                status(port, &request.with("Origin", origin))
+            };
+            let (ours, theirs) = (ask(server.port()), ask(websocketd.port));
+            assert_eq!(ours, theirs, "{options:?} {host} {origin}");
+        }
     }
 }
 
@@ -298,9 +305,7 @@ fn the_log_has_the_lines_of_websocketd() {
         assert_eq!(ours[0].len(), theirs[0].len(), "{ours:?}");
         for (key, value) in &their_pairs {
             match key.as_str() {
-                // UNIQUE_ID is for the service; the pid tells sessions apart.
-                "id" => {}
-                "pid" => assert!(our_pairs.contains_key("pid"), "{our_pairs:?}"),
+                "id" | "pid" => assert!(our_pairs.contains_key(key), "{our_pairs:?}"),
                 _ => assert_eq!(our_pairs.get(key), Some(value), "{key}"),
             }
         }
