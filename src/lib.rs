@@ -34,7 +34,7 @@
 //! | 0, the words | [`frame`], [`queue`], [`record`] | frames and their rules; bytes on their way out; messages as bytes on a pipe |
 //! | 1, the conversation | [`handshake`], [`connection`] | the opening handshake; messages, control frames, closing, limits |
 //! | 2, the machine | [`blocking`], `log`, and private ones | WebSockets over streams that wait; one line an event; processes, signals, descriptors |
-//! | 3, the programs | `cli`, `daemon`, `site` | the command line; listener, session, service, relay; pages |
+//! | 3, the programs | `cli`, `daemon`, `dial`, `site` | the command line; listener, session, service, relay; the client; pages |
 //!
 //! Floors 0 and 1 have no I/O, no clock, no randomness and no `unsafe`, and no input makes them panic;
 //! [`blocking`] adds the first three, starts no thread, and has no `unsafe` either.
@@ -42,6 +42,7 @@
 //! # Features
 //!
 //! * `full` (default): everything below;
+//! * `client`: the program `websock`;
 //! * `daemon`: the program `websockd`, what else is on floor 2, and floor 3, for Unix;
 //! * `sandbox`: sessions confine themselves, on Linux;
 //! * `site`: what `websockd` answers plain requests with, files and the console page;
@@ -154,5 +155,7 @@ mod transport;
 pub mod cli;
 #[cfg(feature = "daemon")]
 pub mod daemon;
+#[cfg(feature = "client")]
+pub mod dial;
 #[cfg(feature = "daemon")]
 pub mod site;

@@ -117,6 +117,55 @@ const MISTAKES: &[&str] = &[
     "./Cargo.toml",
 ];
 
+/// The same for the client.
+#[cfg(feature = "client")]
+const MISTAKES_OF_THE_CLIENT: &[&str] = &[
+    // what there is not
+    "",
+    "-e",
+    "--xyzzy ws://localhost",
+    "--protocl chat ws://localhost",
+    "-close-on-eof ws://localhost",
+    // a value missing, or too much
+    "--timeout",
+    "-e=true ws://localhost",
+    "ws://localhost --user",
+    // an address that is none
+    "localhost",
+    "localhost:8080",
+    "http://localhost",
+    "ws://",
+    "ws://local host",
+    "ws://localhost:99999",
+    "ws://localhost/#top",
+    "ws://me:secret@localhost",
+    // a value that is none of the option's
+    "--unix '' ws://localhost",
+    "--proxy socks5://localhost ws://localhost",
+    "--protocol a/b ws://localhost",
+    "--header Upgrade:x ws://localhost",
+    "--header x ws://localhost",
+    "--origin '' ws://localhost",
+    "--user me:word ws://localhost",
+    "--timeout 0 ws://localhost",
+    "--record jpeg ws://localhost",
+    "--invalid-utf8 ignore ws://localhost",
+    "--max-message 16MB ws://localhost",
+    "--ping 30 ws://localhost",
+    "--ca '' ws://localhost",
+    // one without the other, and two that exclude each other
+    "--cert cert.pem ws://localhost",
+    "--key key.pem ws://localhost",
+    "-k --ca ca.pem ws://localhost",
+    "-q -v ws://localhost",
+    "--unix socket --proxy localhost ws://localhost",
+    "-0 -b ws://localhost",
+    // no such program
+    "ws://localhost no-such-program",
+    "ws://localhost -- ./no-such-program",
+    "-- ws://localhost /",
+];
+
 fn websockd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_websockd"));
     command
@@ -126,9 +175,23 @@ fn websockd() -> Command {
     command
 }
 
+#[cfg(feature = "client")]
+fn websock() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_websock"));
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(Stdio::null());
+    command
+}
+
 fn run(line: &str) -> Output {
+    run_by(websockd(), line)
+}
+
+fn run_by(mut program: Command, line: &str) -> Output {
     let words = line.split_whitespace();
-    websockd()
+    program
         .args(words.map(|word| word.trim_matches('\'')))
         .output()
         .expect("the program runs")
@@ -169,6 +232,24 @@ fn help_is_the_text_in_golden() {
     compare("help.txt", &help);
 }
 
+#[cfg(feature = "client")]
+#[test]
+fn help_of_the_client_is_the_text_in_golden() {
+    let asked_for = |line: &str| {
+        let output = run_by(websock(), line);
+        assert_eq!(text(&output.stderr), "", "{line}");
+        assert_eq!(output.status.code(), Some(0), "{line}");
+        text(&output.stdout).to_owned()
+    };
+    let help = asked_for("--help");
+    assert_eq!(asked_for("-h"), help);
+    assert_eq!(asked_for("ws://localhost -k --help --nonsense"), help);
+    assert!(help.lines().all(|line| line.len() <= 80), "{help}");
+    compare("help_websock.txt", &help);
+    let version = format!("websock {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(asked_for("-V"), version);
+}
+
 #[test]
 fn version_is_the_packages() {
     let version = format!("websockd {}\n", env!("CARGO_PKG_VERSION"));
@@ -185,19 +266,32 @@ fn license_is_the_file() {
 
 #[test]
 fn every_mistake_is_told_in_one_line() {
+    tell_mistakes("websockd", MISTAKES, websockd, "mistakes.txt");
+}
+
+#[cfg(feature = "client")]
+#[test]
+fn every_mistake_is_told_in_one_line_by_the_client() {
+    let golden = "mistakes_websock.txt";
+    tell_mistakes("websock", MISTAKES_OF_THE_CLIENT, websock, golden);
+}
+
+fn tell_mistakes(program: &str, mistakes: &[&str], start: impl Fn() -> Command, golden: &str) {
     let mut actual = String::new();
-    for line in MISTAKES {
-        let output = run(line);
+    for line in mistakes {
+        let output = run_by(start(), line);
         let stderr = text(&output.stderr);
         let status = output.status.code().expect("it left by itself");
         assert_eq!(text(&output.stdout), "", "{line}");
         assert_eq!(stderr.lines().count(), 1, "{line}: {stderr}");
-        assert!(stderr.starts_with("websockd: "), "{line}: {stderr}");
+        let begin = format!("{program}: ");
+        assert!(stderr.starts_with(&begin), "{line}: {stderr}");
+        assert!(!stderr.contains("secret"), "{line}: {stderr}");
         assert!([100, 126, 127].contains(&status), "{line}: {status}");
-        let typed = format!("$ websockd {line}");
+        let typed = format!("$ {program} {line}");
         writeln!(actual, "{}\n{stderr}[{status}]\n", typed.trim_end()).expect("a string");
     }
-    compare("mistakes.txt", &actual);
+    compare(golden, &actual);
 }
 
 #[test]

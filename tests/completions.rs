@@ -11,7 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use websockd::cli::flags::{Flag, Means, SERVE, Takes};
+#[cfg(feature = "client")]
+use websockd::cli::flags::DIAL;
+use websockd::cli::flags::{Flag, Means, SERVE, Table, Takes};
 
 const NOTE: &str = "made from the option table by: UPDATE=1 cargo test --test completions";
 
@@ -35,14 +37,14 @@ fn compare(name: &str, made: &str) {
 }
 
 /// The names to propose for an option itself, dashes included.
-fn names(flag: &Flag) -> Vec<String> {
+fn names<O>(flag: &Flag<O>) -> Vec<String> {
     let short = flag.short.map(|short| format!("-{short}"));
     let long = format!("--{}", flag.long);
     short.into_iter().chain([long]).collect()
 }
 
 /// The names to propose that stand for an option with one of its values, and that value.
-fn shorthands(flag: &Flag) -> impl Iterator<Item = (&'static str, &'static str)> {
+fn shorthands<O>(flag: &Flag<O>) -> impl Iterator<Item = (&'static str, &'static str)> {
     flag.aliases.iter().filter_map(|alias| match alias.means {
         Means::Fixed { yes, .. } => Some((alias.name, yes)),
         Means::Same | Means::Converted(_) => None,
@@ -50,8 +52,8 @@ fn shorthands(flag: &Flag) -> impl Iterator<Item = (&'static str, &'static str)>
 }
 
 /// The names, websocketd's among them, behind which a value stands.
-fn names_with_values() -> Vec<String> {
-    SERVE
+fn names_with_values<O>(table: &Table<O>) -> Vec<String> {
+    table
         .all()
         .filter(|flag| flag.takes != Takes::Nothing)
         .flat_map(|flag| {
@@ -66,10 +68,7 @@ fn names_with_values() -> Vec<String> {
 
 // -- bash
 
-const BASH_TAIL: &str = r#"        --) ((i++)); break ;;
-        -*) ((i++)) ;;
-        *) break ;;
-        esac
+const BASH_TAIL: &str = r#"        esac
     done
     if ((i < COMP_CWORD)); then
         if declare -F _command_offset >/dev/null; then
@@ -81,10 +80,11 @@ const BASH_TAIL: &str = r#"        --) ((i++)); break ;;
     fi
 "#;
 
-fn bash() -> String {
+fn bash<O>(table: &Table<O>) -> String {
+    let program = table.program;
     let mut all = Vec::new();
     let mut cases = String::new();
-    for flag in SERVE.all() {
+    for flag in table.all() {
         all.extend(names(flag));
         all.extend(shorthands(flag).map(|(name, _)| name.to_owned()));
         let values = match flag.takes {
@@ -98,11 +98,19 @@ fn bash() -> String {
             names(flag).join("|")
         );
     }
-    let valued = names_with_values().join("|");
+    let valued = names_with_values(table).join("|");
+    // readline gives a URL as several words, too.
+    let (operand, next) = match table.operands {
+        0 => ("", "compgen -c"),
+        _ => (
+            "        ws | wss | ws:* | wss:* | : | //*) ((i++)) ;;\n",
+            "compgen -c -W 'ws:// wss://'",
+        ),
+    };
     format!(
-        r#"# bash completion for websockd
+        r#"# bash completion for {program}
 # {NOTE}
-_websockd() {{
+_{program}() {{
     local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}} i=1
     COMPREPLY=()
     # readline gives --name=value as three words
@@ -117,16 +125,19 @@ _websockd() {{
             [[ ${{COMP_WORDS[i + 1]}} == = ]] && ((i++))
             ((i += 2))
             ;;
+        --) ((i++)); break ;;
+        -*) ((i++)) ;;
+{operand}        *) break ;;
 {BASH_TAIL}    case $prev in
 {cases}    {valued}) return ;;
     esac
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W '{}' -- "$cur")
     else
-        mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+        mapfile -t COMPREPLY < <({next} -- "$cur")
     fi
 }}
-complete -o filenames -F _websockd websockd
+complete -o filenames -F _{program} {program}
 "#,
         all.join(" ")
     )
@@ -134,20 +145,27 @@ complete -o filenames -F _websockd websockd
 
 #[test]
 fn the_bash_completion_is_the_tables() {
-    compare("websockd.bash", &bash());
+    compare("websockd.bash", &bash(&SERVE));
+    #[cfg(feature = "client")]
+    compare("websock.bash", &bash(&DIAL));
 }
 
 /// What bash would propose for the last of these words.
 fn proposed(words: &[&str]) -> Vec<String> {
+    proposed_for("websockd", words)
+}
+
+/// The same for either program.
+fn proposed_for(program: &str, words: &[&str]) -> Vec<String> {
     let script = r#"
         source "$1"; shift
         COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-        _websockd
+        "_$1"
         printf '%s\n' "${COMPREPLY[@]}""#;
     let output = Command::new("bash")
         .args(["--norc", "-c", script, "bash"])
-        .arg(path("websockd.bash"))
-        .arg("websockd")
+        .arg(path(&format!("{program}.bash")))
+        .arg(program)
         .args(words)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output();
@@ -177,16 +195,31 @@ fn bash_proposes_what_may_follow() {
     assert_eq!(proposed(&["--port", "8"]), [""]);
 }
 
+#[cfg(feature = "client")]
+#[test]
+fn bash_proposes_what_may_follow_for_the_client() {
+    let proposed = |words: &[&str]| proposed_for("websock", words);
+    assert_eq!(proposed(&["--clo"]), ["--close-on-eof"]);
+    assert_eq!(proposed(&["--record", "typed", "ws:/"]), ["ws://"]);
+    assert_eq!(proposed(&["ws://a", "--rec"]), ["--record", "--reconnect"]);
+    assert!(proposed(&["-e", "ws://a", "ca"]).contains(&"cat".to_owned()));
+    assert_eq!(
+        proposed(&["ws", ":", "//a", "--", "cat", "Cargo.to"]),
+        ["Cargo.toml"]
+    );
+}
+
 // -- zsh
 
-fn zsh() -> String {
+fn zsh<O>(table: &Table<O>) -> String {
+    let program = table.program;
     let quoted = |help: &str| {
         help.replace('\'', r"'\''")
             .replace('[', r"\[")
             .replace(']', r"\]")
     };
     let mut specs = String::new();
-    for flag in SERVE.all() {
+    for flag in table.all() {
         let value = match flag.takes {
             Takes::Nothing => String::new(),
             Takes::Value(name) => format!(":{name}: "),
@@ -216,27 +249,34 @@ fn zsh() -> String {
             specs += &format!("  '{before}{name}[--{} {stands_for}]' \\\n", flag.long);
         }
     }
+    let url = match table.operands {
+        0 => "",
+        _ => "  ':URL:(ws\\:// wss\\://)' \\\n",
+    };
     format!(
-        "#compdef websockd\n# {NOTE}\n_arguments -s -S \\\n{specs}  \
+        "#compdef {program}\n# {NOTE}\n_arguments -s -S \\\n{specs}{url}  \
          '(-):program: _command_names -e' \\\n  '*::argument: _normal'\n"
     )
 }
 
 #[test]
 fn the_zsh_completion_is_the_tables() {
-    compare("_websockd", &zsh());
+    compare("_websockd", &zsh(&SERVE));
+    #[cfg(feature = "client")]
+    compare("_websock", &zsh(&DIAL));
 }
 
 // -- fish
 
-fn fish() -> String {
+fn fish<O>(table: &Table<O>) -> String {
+    let program = table.program;
     let quoted = |help: &str| help.replace('\\', r"\\").replace('\'', r"\'");
     let mut lines = format!(
-        "# fish completion for websockd\n# {NOTE}\n\
-         complete -c websockd -x -a '(__fish_complete_subcommand -- {})'\n",
-        names_with_values().join(" ")
+        "# fish completion for {program}\n# {NOTE}\n\
+         complete -c {program} -x -a '(__fish_complete_subcommand -- {})'\n",
+        names_with_values(table).join(" ")
     );
-    for flag in SERVE.all() {
+    for flag in table.all() {
         let short = flag.short.map(|short| format!(" -s {short}"));
         let value = match flag.takes {
             Takes::Nothing => String::new(),
@@ -246,7 +286,7 @@ fn fish() -> String {
             Takes::File(_) => " -r -F".to_owned(),
         };
         lines += &format!(
-            "complete -c websockd{} -l {}{value} -d '{}'\n",
+            "complete -c {program}{} -l {}{value} -d '{}'\n",
             short.unwrap_or_default(),
             flag.long,
             quoted(flag.help)
@@ -257,7 +297,7 @@ fn fish() -> String {
                 None => format!("-s {}", name.trim_start_matches('-')),
             };
             lines += &format!(
-                "complete -c websockd {spelled} -d '--{} {stands_for}'\n",
+                "complete -c {program} {spelled} -d '--{} {stands_for}'\n",
                 flag.long
             );
         }
@@ -267,5 +307,7 @@ fn fish() -> String {
 
 #[test]
 fn the_fish_completion_is_the_tables() {
-    compare("websockd.fish", &fish());
+    compare("websockd.fish", &fish(&SERVE));
+    #[cfg(feature = "client")]
+    compare("websock.fish", &fish(&DIAL));
 }

@@ -5,6 +5,8 @@
 //! [`Options`], *check* judges them together and looks at the file system.
 
 mod check;
+#[cfg(feature = "client")]
+mod dial;
 mod encryption;
 pub mod flags;
 mod fuzz;
@@ -21,6 +23,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "client")]
+pub use dial::DialOptions;
 pub use fuzz::fuzz_flags;
 pub use options::Options;
 pub use said::{Spoken, Words};
@@ -116,7 +120,38 @@ where
     parse_called(OsStr::new(SERVE.program), args)
 }
 
-/// The same for a program that is called `name`, which may stand for another one's manners.
+/// What a command line of `websock` asks for.
+#[cfg(feature = "client")]
+#[derive(Debug)]
+pub enum DialOutcome {
+    /// To connect.
+    Dial(Box<crate::dial::Config>),
+    /// To print this on stdout and leave: help, version, license.
+    Print(String),
+}
+
+/// Reads a command line of `websock`, without the program's own name.
+///
+/// Looks up PROGRAM in the file system, and changes nothing.
+///
+/// # Errors
+///
+/// See [`Failure::status`].
+#[cfg(feature = "client")]
+pub fn parse_dial<I>(args: I) -> Result<DialOutcome, Failure>
+where
+    I: IntoIterator<Item = OsString>,
+{
+    let outcome = parse::read(&flags::DIAL, args).and_then(|options: DialOptions| {
+        Ok(match options.words.text {
+            Some(text) => DialOutcome::Print(text()),
+            None => DialOutcome::Dial(Box::new(dial::config(options)?)),
+        })
+    });
+    outcome.map_err(|failure| failure.said_by(flags::DIAL.program))
+}
+
+/// [`parse`] for a program that is called `name`, which may stand for another one's manners.
 ///
 /// # Errors
 ///

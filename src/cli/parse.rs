@@ -29,7 +29,10 @@ where
             }
             Some(Arg::Value(program)) => {
                 let command = &mut options.words_mut().command;
-                command.push(program);
+                // Behind a first `--` that stood before the operands, a second is a word like any other.
+                if table.operands == 0 || program != "--" {
+                    command.push(program);
+                }
                 command.extend(parser.raw_args().map_err(|error| wrong_form(&error))?);
                 break;
             }

@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::daemon::{Limit, Trusted};
+use crate::daemon::{InvalidUtf8, Limit, Trusted};
+#[cfg(feature = "client")]
+use crate::dial::{Choice, Proxy};
 use crate::handshake::server::{is_host_pattern, is_origin_pattern};
 use crate::handshake::{Header, HeaderError, is_token};
+use crate::record::Record;
 
 /// The shortest duration that is not none: what the clock of the relay can tell apart.
 const MIN_DURATION: Duration = Duration::from_millis(1);
@@ -198,7 +201,7 @@ pub(super) fn origins(value: &OsStr) -> Result<Vec<String>, String> {
     })
 }
 
-/// A header line for responses (RFC 9110 5).
+/// A header line that is added to ours (RFC 9110 5).
 pub(super) fn header(value: &OsStr) -> Result<Header, String> {
     Header::parse(text(value)?).map_err(|error| {
         match error {
@@ -216,6 +219,60 @@ pub(super) fn header(value: &OsStr) -> Result<Header, String> {
 fn names_protocols(line: &OsStr) -> bool {
     let name = line.as_bytes().split(|byte| *byte == b':').next();
     name.is_some_and(|name| name.eq_ignore_ascii_case(b"Sec-WebSocket-Protocol"))
+}
+
+/// How messages look.
+pub(super) fn record(value: &OsStr) -> Result<Record, String> {
+    Ok(match text(value)? {
+        "nul" => Record::Nul,
+        "typed" => Record::Typed,
+        "raw" => Record::Raw,
+        _ => Record::Line,
+    })
+}
+
+/// What becomes of text that is not UTF-8.
+pub(super) fn invalid_utf8(value: &OsStr) -> Result<InvalidUtf8, String> {
+    Ok(match text(value)? {
+        "close" => InvalidUtf8::Close,
+        _ => InvalidUtf8::Replace,
+    })
+}
+
+/// A proxy, or `none`.
+#[cfg(feature = "client")]
+pub(super) fn proxy(value: &OsStr) -> Result<Choice, String> {
+    match text(value)? {
+        "none" => Ok(Choice::Never),
+        text => match Proxy::parse(text) {
+            Some(proxy) => Ok(Choice::Always(proxy)),
+            None => Err("give an HTTP proxy as http://HOST:PORT, or none".to_owned()),
+        },
+    }
+}
+
+/// An origin as it is said to a server.
+#[cfg(feature = "client")]
+pub(super) fn own_origin(value: &OsStr) -> Result<String, String> {
+    match text(value)? {
+        text if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("give an origin such as https://example.org".to_owned()),
+    }
+}
+
+/// A name that can stand before a colon (RFC 7617 2).
+#[cfg(feature = "client")]
+pub(super) fn user_name(value: &OsStr) -> Result<String, String> {
+    match text(value)? {
+        text if text.contains(':') => Err(
+            "give the name alone: the password is asked for, or read from WEBSOCK_PASSWORD"
+                .to_owned(),
+        ),
+        text if text.is_empty() || text.contains(char::is_control) => Err("give a name".to_owned()),
+        text => Ok(text.to_owned()),
+    }
 }
 
 /// Subprotocols: tokens, as RFC 6455 4.1 asks.

@@ -32,6 +32,8 @@ mod status;
 
 pub use crate::sys::limit::Limit;
 pub use crate::sys::user::Identity;
+#[cfg(feature = "client")]
+pub(crate) use config::max_held_len;
 pub use config::{
     Config, ExtraHeaders, InvalidUtf8, Program, ServiceStderr, Services, Source, UnixSocket,
 };

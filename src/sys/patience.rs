@@ -2,6 +2,8 @@
 
 use std::io;
 use std::os::fd::AsFd;
+#[cfg(feature = "client")]
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -62,6 +64,52 @@ impl<'s> Patience<'s> {
         }
         // Perhaps nothing but an answered question: then the caller finds nothing and waits again.
         Ok(())
+    }
+}
+
+#[cfg(feature = "client")]
+impl Patience<'_> {
+    /// Waits until one of `fds` is ready for what is `wanted` of it, or has an error to tell, or until
+    /// `at_most` has passed. Which of them are, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub(crate) fn wait_for_any(
+        &self,
+        fds: &[BorrowedFd<'_>],
+        wanted: PollFlags,
+        at_most: Option<Duration>,
+    ) -> io::Result<Vec<usize>> {
+        let left = self.left();
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        if self.signals.has_kept() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let timeout = at_most.map_or(left, |at_most| at_most.min(left));
+        let timeout = timeout.saturating_add(Duration::from_micros(999));
+        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+        let mut all: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, wanted)).collect();
+        all.push(PollFd::new(self.signals.as_fd(), PollFlags::POLLIN));
+        super::retry(|| poll(&mut all, timeout))?;
+        let signal = all.pop().and_then(|it| it.any());
+        if signal == Some(true) && self.signals.heed_asking() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let is_ready = |(at, it): (usize, &PollFd<'_>)| (it.any() == Some(true)).then_some(at);
+        Ok(all.iter().enumerate().filter_map(is_ready).collect())
+    }
+
+    /// Waits for nothing but the deadline or a signal; whether it was the deadline.
+    pub(crate) fn sleep(&self) -> bool {
+        loop {
+            match self.wait_for_any(&[], PollFlags::empty(), None) {
+                Ok(_) => {}
+                Err(error) => return error.kind() == io::ErrorKind::TimedOut,
+            }
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Sockets that listen.
+//! Sockets that listen, and sockets that connect.
 #![expect(unsafe_code, reason = "listen(2) with any backlog")]
 
 use std::net::SocketAddr;
@@ -42,7 +42,7 @@ pub(crate) fn listen(address: SocketAddr, listening: Listening) -> nix::Result<O
             bind(fd.as_raw_fd(), &SockaddrIn6::from(v6))?;
         }
     }
-    begin(&fd, listening.backlog)?;
+    begin_listening(&fd, listening.backlog)?;
     Ok(fd)
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn listen_unix(path: &Path, mode: u32, backlog: i32) -> nix::Result<O
     let bound = bind(fd.as_raw_fd(), &address);
     umask(ours);
     bound?;
-    begin(&fd, backlog)?;
+    begin_listening(&fd, backlog)?;
     Ok(fd)
 }
 
@@ -69,12 +69,43 @@ pub(crate) fn is_alive(path: &Path) -> nix::Result<bool> {
     }
 }
 
+/// Begins to connect, without waiting: [`outcome`] tells how it went when there is room to write.
+#[cfg(feature = "client")]
+pub(crate) fn begin(to: SocketAddr) -> nix::Result<OwnedFd> {
+    let family = match to {
+        SocketAddr::V4(_) => AddressFamily::Inet,
+        SocketAddr::V6(_) => AddressFamily::Inet6,
+    };
+    let fd = stream(family)?;
+    match connect(fd.as_raw_fd(), &nix::sys::socket::SockaddrStorage::from(to)) {
+        Ok(()) | Err(Errno::EINPROGRESS) => Ok(fd),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// How the attempt to connect has ended.
+#[cfg(feature = "client")]
+pub(crate) fn outcome(fd: &OwnedFd) -> nix::Result<()> {
+    match nix::sys::socket::getsockopt(fd, sockopt::SocketError)? {
+        0 => Ok(()),
+        number => Err(Errno::from_raw(number)),
+    }
+}
+
+/// Connects to the Unix socket at a path, which answers at once or not at all.
+#[cfg(feature = "client")]
+pub(crate) fn connect_unix(path: &Path) -> nix::Result<OwnedFd> {
+    let fd = stream(AddressFamily::Unix)?;
+    connect(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(fd)
+}
+
 fn stream(family: AddressFamily) -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     socket(family, SockType::Stream, flags, None)
 }
 
-fn begin(fd: &OwnedFd, backlog: i32) -> nix::Result<()> {
+fn begin_listening(fd: &OwnedFd, backlog: i32) -> nix::Result<()> {
     // SAFETY: listen(2) looks at nothing but the numbers.
     Errno::result(unsafe { libc::listen(fd.as_raw_fd(), backlog) }).map(drop)
 }

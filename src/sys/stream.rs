@@ -15,7 +15,6 @@ pub(crate) struct Stream {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[allow(dead_code, reason = "for websock, which is on its way")]
 enum Way {
     /// A pipe that does not block: a read that brings less than was asked for has emptied it.
     Pipe,
@@ -95,7 +94,6 @@ mod shared {
         /// What others have, too, to read from or to write to. It stays as it is: a pipe or a terminal
         /// is opened once more for us alone, if the system lets us, a socket is told at each call,
         /// and anything else is asked beforehand whether it is ready.
-        #[allow(dead_code, reason = "for websock, which is on its way")]
         pub(crate) fn shared(fd: &impl AsFd, access: OFlag) -> io::Result<Self> {
             let kind = SFlag::from_bits_truncate(fstat(fd)?.st_mode & SFlag::S_IFMT.bits());
             let way = match kind {

@@ -20,6 +20,8 @@ use crate::sys::patience::Patience;
 
 #[cfg(feature = "tls")]
 pub(crate) use tls::{Acceptor, HandshakeEnd, Material, Reason, Security};
+#[cfg(all(feature = "tls", feature = "client"))]
+pub(crate) use tls::{Connector, Trust};
 
 /// What is read of a file at a time where it has to be encrypted.
 #[cfg(all(feature = "site", feature = "tls"))]

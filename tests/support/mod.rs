@@ -5,6 +5,8 @@ pub(crate) mod curl;
 pub(crate) mod expect;
 pub(crate) mod frame;
 pub(crate) mod golden;
+#[cfg(feature = "client")]
+pub(crate) mod host;
 pub(crate) mod http;
 pub(crate) mod inetd;
 pub(crate) mod log;
@@ -14,6 +16,8 @@ pub(crate) mod process;
 pub(crate) mod server;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+#[cfg(feature = "client")]
+pub(crate) mod websock;
 
 use std::time::{Duration, Instant};
 

@@ -9,6 +9,8 @@ use std::ffi::OsStr;
 use super::Options;
 
 mod clients;
+#[cfg(feature = "client")]
+mod dial;
 mod general;
 mod limits;
 mod listening;
@@ -18,6 +20,8 @@ mod service;
 mod table;
 mod tls;
 
+#[cfg(feature = "client")]
+pub use dial::DIAL;
 pub use table::Table;
 
 /// One option of a program whose options are an `O`.
@@ -125,8 +129,11 @@ impl Preset {
 #[expect(missing_docs, reason = "the headings are the documentation")]
 pub enum Section {
     Listening,
+    Connecting,
     Encryption,
     Messages,
+    Records,
+    Ending,
     Service,
     Clients,
     Http,
@@ -142,7 +149,10 @@ impl Section {
     pub fn heading(self) -> &'static str {
         match self {
             Self::Listening => "Where connections come from",
+            Self::Connecting => "How to connect",
             Self::Encryption => "Encryption",
+            Self::Records => "How messages look",
+            Self::Ending => "How it ends",
             Self::Messages => "How messages look to the service",
             Self::Service => "The service",
             Self::Clients => "Who may connect",

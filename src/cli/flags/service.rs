@@ -4,42 +4,17 @@ use std::path::PathBuf;
 
 use super::{Alias, FLAG, Flag, Means, Preset, Section, Takes, append, milliseconds, store};
 use crate::cli::value;
-use crate::daemon::{InvalidUtf8, ServiceStderr};
-use crate::record::Record;
+use crate::daemon::ServiceStderr;
 
 pub(super) const FLAGS: &[Flag] = &[
     Flag {
         long: "record",
-        aliases: &[
-            Alias {
-                name: "-0",
-                means: Means::Fixed {
-                    yes: "nul",
-                    no: "line",
-                },
-            },
-            Alias {
-                name: "-b",
-                means: RAW,
-            },
-            Alias {
-                name: "--binary",
-                means: RAW,
-            },
-        ],
-        takes: Takes::OneOf("HOW", &["line", "nul", "typed", "raw"]),
+        aliases: RECORD_ALIASES,
+        takes: RECORDS,
         default: Preset::Value("line"),
         section: Section::Messages,
         help: "line, nul (-0), typed or raw (-b)",
-        set: |options, value| {
-            options.record = match value::text(value)? {
-                "nul" => Record::Nul,
-                "typed" => Record::Typed,
-                "raw" => Record::Raw,
-                _ => Record::Line,
-            };
-            Ok(())
-        },
+        set: |options, value| store(&mut options.record, value::record(value)),
         ..FLAG
     },
     Flag {
@@ -48,13 +23,7 @@ pub(super) const FLAGS: &[Flag] = &[
         default: Preset::Value("replace"),
         section: Section::Messages,
         help: "output not UTF-8: replace or close",
-        set: |options, value| {
-            options.invalid_utf8 = match value::text(value)? {
-                "close" => InvalidUtf8::Close,
-                _ => InvalidUtf8::Replace,
-            };
-            Ok(())
-        },
+        set: |options, value| store(&mut options.invalid_utf8, value::invalid_utf8(value)),
         ..FLAG
     },
     Flag {
@@ -158,6 +127,28 @@ pub(super) const FLAGS: &[Flag] = &[
             store(&mut options.grace, grace)
         },
         ..FLAG
+    },
+];
+
+/// What follows `--record`, of either program.
+pub(super) const RECORDS: Takes = Takes::OneOf("HOW", &["line", "nul", "typed", "raw"]);
+
+/// What stands for `--record` with one of its values.
+pub(super) const RECORD_ALIASES: &[Alias] = &[
+    Alias {
+        name: "-0",
+        means: Means::Fixed {
+            yes: "nul",
+            no: "line",
+        },
+    },
+    Alias {
+        name: "-b",
+        means: RAW,
+    },
+    Alias {
+        name: "--binary",
+        means: RAW,
     },
 ];
 

@@ -10,7 +10,6 @@ const POOL: usize = 64;
 
 /// Where the masking keys of our frames come from.
 #[derive(Debug)]
-#[allow(dead_code, reason = "for websock, which is on its way")]
 pub(crate) enum Keys {
     /// A server's: there are none.
     None,
@@ -34,7 +33,6 @@ impl Keys {
     ///
     /// The system has no randomness to give.
     #[cfg(feature = "client")]
-    #[allow(dead_code, reason = "for websock, which is on its way")]
     pub(crate) fn for_client() -> io::Result<Self> {
         let mut keys = [[0; 4]; POOL];
         getrandom::fill(keys.as_flattened_mut())?;

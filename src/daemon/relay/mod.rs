@@ -65,7 +65,10 @@ const HOLD: Duration = Duration::from_millis(100);
 
 /// How it went.
 #[derive(Debug)]
-#[allow(dead_code, reason = "for websock, which is on its way")]
+#[cfg_attr(
+    not(feature = "client"),
+    expect(dead_code, reason = "websock looks at all of it")
+)]
 pub(crate) struct Outcome {
     /// The status code: the peer's if it closed first, 1005 if it gave none, 1006 if it vanished.
     pub(crate) code: CloseCode,

@@ -9,10 +9,7 @@
 //! ```
 
 mod certificate;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the side of websock, which comes with it")
-)]
+#[cfg(any(feature = "client", test))]
 mod client;
 mod fault;
 mod files;
@@ -35,7 +32,7 @@ use crate::sys::patience::Patience;
 
 use source::Source;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "as the module"))]
+#[cfg(feature = "client")]
 pub(crate) use client::{Connector, Trust};
 pub(crate) use fault::HandshakeEnd;
 pub(crate) use files::{Material, Reason};

@@ -1,0 +1,93 @@
+//! Our end: standard input and output, or a program on two pipes.
+
+use std::env;
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+
+use nix::fcntl::OFlag;
+
+use crate::daemon::Program;
+use crate::daemon::relay::Near;
+use crate::sys::child::{self, Command};
+use crate::sys::fd;
+use crate::sys::signal::Signals;
+use crate::sys::stream::Stream;
+
+use super::error::Error;
+use super::password::VARIABLE;
+
+/// What we were started with. Others may have it, too: it is read and written as it is.
+pub(super) fn standard() -> io::Result<Near> {
+    Ok(Near {
+        sink: Some(Stream::shared(&io::stdout(), OFlag::O_WRONLY)?),
+        source: Some(Stream::shared(&io::stdin(), OFlag::O_RDONLY)?),
+        stderr: None,
+        is_tagged: false,
+        program: None,
+    })
+}
+
+/// A program that runs, told the subprotocol in its environment. Its standard error is ours.
+pub(super) fn start(
+    program: &Program,
+    protocol: Option<&str>,
+    signals: &Signals,
+) -> Result<Near, Error> {
+    let failed = |source: nix::errno::Errno| Error::Here {
+        doing: format!("run {}", program.path.display()),
+        why: source.desc().to_owned(),
+    };
+    let (stdin, our_stdin) = fd::pipe().map_err(failed)?;
+    let (our_stdout, stdout) = fd::pipe().map_err(failed)?;
+    let stderr = io::stderr();
+    let argv: Vec<_> = program.argv.iter().map(|it| c_string(it)).collect();
+    let pid = child::spawn(&Command {
+        path: &c_string(program.path.as_os_str()),
+        argv: &argv,
+        env: [&environment(protocol), &[]],
+        chdir: None,
+        stdin: stdin.as_fd(),
+        stdout: stdout.as_fd(),
+        stderr: stderr.as_fd(),
+        reset: signals.ignored(),
+        limits: &[],
+        slot: None,
+    })
+    .map_err(|error| failed(error.source))?;
+    for end in [&our_stdin, &our_stdout] {
+        fd::make_nonblocking(end).map_err(failed)?;
+    }
+    Ok(Near {
+        sink: Some(Stream::pipe(our_stdin)),
+        source: Some(Stream::pipe(our_stdout)),
+        stderr: None,
+        is_tagged: false,
+        program: Some(pid),
+    })
+}
+
+/// Our environment without the password, and the subprotocol.
+fn environment(protocol: Option<&str>) -> Vec<CString> {
+    let own = ["WEBSOCKET_PROTOCOL", VARIABLE];
+    let inherited = env::vars_os().filter(|(name, _)| !own.iter().any(|own| name == own));
+    let mut variables: Vec<_> = inherited
+        .map(|(mut name, value)| {
+            name.push("=");
+            name.push(value);
+            c_string(&name)
+        })
+        .collect();
+    if let Some(protocol) = protocol {
+        variables.push(c_string(OsStr::new(&format!(
+            "WEBSOCKET_PROTOCOL={protocol}"
+        ))));
+    }
+    variables
+}
+
+/// A string for the kernel. What came from a command line or an environment holds no NUL.
+fn c_string(text: &OsStr) -> CString {
+    CString::new(text.as_bytes()).unwrap_or_default()
+}
