@@ -11,7 +11,7 @@ _websockd() {
     fi
     while ((i < COMP_CWORD)); do
         case ${COMP_WORDS[i]} in
-        -p|--port|-a|--address|--unix|--unixsocket|--unix-mode|--redirect-port|--redirport|--trust-proxy|--backlog|--tls-cert|--sslcert|--tls-key|--sslkey|--tls-client-ca|--sslca|--record|--invalid-utf8|--protocol|--dir|--stderr|--env|--pass-env|--passenv|--chdir|--grace|--closems|--origin|--host|--static-dir|--staticdir|--header|--header-ws|--header-http|--max-clients|--maxforks|--max-clients-per-address|--max-message|--maxframesize|--handshake-timeout|--idle-timeout|--write-timeout|--ping|--pingms|--user|--chroot|--limit|--pid-file|--log-level|--loglevel|--log-format)
+        -p|--port|-a|--address|--unix|--unixsocket|--unix-mode|--redirect-port|--redirport|--trust-proxy|--backlog|--tls-cert|--sslcert|--tls-key|--sslkey|--tls-client-ca|--sslca|--record|--invalid-utf8|--protocol|--dir|--stderr|--env|--pass-env|--passenv|--chdir|--grace|--closems|--origin|--host|--static-dir|--staticdir|--cgi-dir|--cgidir|--header|--header-ws|--header-http|--max-clients|--maxforks|--max-clients-per-address|--max-message|--maxframesize|--handshake-timeout|--idle-timeout|--write-timeout|--ping|--pingms|--user|--chroot|--limit|--pid-file|--log-level|--loglevel|--log-format)
             [[ ${COMP_WORDS[i + 1]} == = ]] && ((i++))
             ((i += 2))
             ;;
@@ -39,13 +39,14 @@ _websockd() {
     --stderr) mapfile -t COMPREPLY < <(compgen -W 'log inherit null tagged' -- "$cur"); return ;;
     --chdir) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
     --static-dir) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
+    --cgi-dir) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
     --chroot) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
     --log-level) mapfile -t COMPREPLY < <(compgen -W 'error warn info debug' -- "$cur"); return ;;
     --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json websocketd' -- "$cur"); return ;;
-    -p|--port|-a|--address|--unix|--unixsocket|--unix-mode|--redirect-port|--redirport|--trust-proxy|--backlog|--tls-cert|--sslcert|--tls-key|--sslkey|--tls-client-ca|--sslca|--record|--invalid-utf8|--protocol|--dir|--stderr|--env|--pass-env|--passenv|--chdir|--grace|--closems|--origin|--host|--static-dir|--staticdir|--header|--header-ws|--header-http|--max-clients|--maxforks|--max-clients-per-address|--max-message|--maxframesize|--handshake-timeout|--idle-timeout|--write-timeout|--ping|--pingms|--user|--chroot|--limit|--pid-file|--log-level|--loglevel|--log-format) return ;;
+    -p|--port|-a|--address|--unix|--unixsocket|--unix-mode|--redirect-port|--redirport|--trust-proxy|--backlog|--tls-cert|--sslcert|--tls-key|--sslkey|--tls-client-ca|--sslca|--record|--invalid-utf8|--protocol|--dir|--stderr|--env|--pass-env|--passenv|--chdir|--grace|--closems|--origin|--host|--static-dir|--staticdir|--cgi-dir|--cgidir|--header|--header-ws|--header-http|--max-clients|--maxforks|--max-clients-per-address|--max-message|--maxframesize|--handshake-timeout|--idle-timeout|--write-timeout|--ping|--pingms|--user|--chroot|--limit|--pid-file|--log-level|--loglevel|--log-format) return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '-p --port -a --address --unix --unix-mode --redirect-port --inetd --proxy-protocol --trust-proxy --backlog --reuse-port --tls --tls-cert --tls-key --tls-client-ca --record -0 -b --binary --invalid-utf8 --protocol --dir --stderr --passstderr --env --pass-env --reverse-lookup --chdir --grace --origin --same-origin --any-origin --require-origin --host --static-dir --list --console --header --header-ws --header-http --max-clients --max-clients-per-address --max-message --handshake-timeout --idle-timeout --write-timeout --ping --user --chroot --limit --no-sandbox --daemon --pid-file --log-level --log-format --syslog --check -h --help -V --version --license' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W '-p --port -a --address --unix --unix-mode --redirect-port --inetd --proxy-protocol --trust-proxy --backlog --reuse-port --tls --tls-cert --tls-key --tls-client-ca --record -0 -b --binary --invalid-utf8 --protocol --dir --stderr --passstderr --env --pass-env --reverse-lookup --chdir --grace --origin --same-origin --any-origin --require-origin --host --static-dir --list --cgi-dir --console --header --header-ws --header-http --max-clients --max-clients-per-address --max-message --handshake-timeout --idle-timeout --write-timeout --ping --user --chroot --limit --no-sandbox --daemon --pid-file --log-level --log-format --syslog --check -h --help -V --version --license' -- "$cur")
     else
         mapfile -t COMPREPLY < <(compgen -c -- "$cur")
     fi

@@ -1,6 +1,6 @@
 # fish completion for websockd
 # made from the option table by: UPDATE=1 cargo test --test completions
-complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --unix --unixsocket --unix-mode --redirect-port --redirport --trust-proxy --backlog --tls-cert --sslcert --tls-key --sslkey --tls-client-ca --sslca --record --invalid-utf8 --protocol --dir --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --static-dir --staticdir --header --header-ws --header-http --max-clients --maxforks --max-clients-per-address --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --user --chroot --limit --pid-file --log-level --loglevel --log-format)'
+complete -c websockd -x -a '(__fish_complete_subcommand -- -p --port -a --address --unix --unixsocket --unix-mode --redirect-port --redirport --trust-proxy --backlog --tls-cert --sslcert --tls-key --sslkey --tls-client-ca --sslca --record --invalid-utf8 --protocol --dir --stderr --env --pass-env --passenv --chdir --grace --closems --origin --host --static-dir --staticdir --cgi-dir --cgidir --header --header-ws --header-http --max-clients --maxforks --max-clients-per-address --max-message --maxframesize --handshake-timeout --idle-timeout --write-timeout --ping --pingms --user --chroot --limit --pid-file --log-level --loglevel --log-format)'
 complete -c websockd -s p -l port -x -d 'TCP port; 0: one the kernel chooses'
 complete -c websockd -s a -l address -x -d 'listen on A; repeatable; *: all'
 complete -c websockd -l unix -r -F -d 'listen on a Unix socket, alone without -a or -p'
@@ -36,6 +36,7 @@ complete -c websockd -l require-origin -d 'from pages only: a request has to nam
 complete -c websockd -l host -x -d 'names answered, *: any'
 complete -c websockd -l static-dir -x -a '(__fish_complete_directories)' -d 'answer GET with the files in DIR'
 complete -c websockd -l list -d 'list directories there that have no index.html'
+complete -c websockd -l cgi-dir -x -a '(__fish_complete_directories)' -d 'run the CGI scripts in DIR'
 complete -c websockd -l console -d 'answer GET with a page to try the service on'
 complete -c websockd -l header -x -d 'add "Name: value" to every response'
 complete -c websockd -l header-ws -x -d 'to those that begin a WebSocket'

@@ -45,7 +45,7 @@
 //! * `client`: the program `websock`;
 //! * `daemon`: the program `websockd`, what else is on floor 2, and floor 3, for Unix;
 //! * `sandbox`: sessions confine themselves, on Linux;
-//! * `site`: what `websockd` answers plain requests with, files and the console page;
+//! * `site`: what `websockd` answers plain requests with: CGI, files, the console page;
 //! * `tls`: encrypted connections, `websockd --tls-cert`.
 //!
 //! Without any of them the library is floors 0 and 1 and [`blocking`], for any system, and needs base64,

@@ -292,7 +292,9 @@ fn stand_for_directories(example: &mut [OsString]) -> bool {
         if is_named {
             *word = ".".into();
         }
-        is_named = word == "--dir" || word == "--static-dir";
+        is_named = ["--dir", "--static-dir", "--cgi-dir"]
+            .iter()
+            .any(|it| word == *it);
         has_dir |= is_named;
     }
     has_dir

@@ -44,9 +44,11 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
     let root = open_root(chroot.as_deref())?;
     let in_directory = |path| directory("--chdir", path, &root);
     let chdir = options.chdir.as_deref().map(in_directory).transpose()?;
-    let shown = |path| tree("--static-dir", path, &root);
     let services = services(&options, &root)?;
-    let static_dir = options.static_dir.as_deref().map(shown).transpose()?;
+    let static_dir = options.static_dir.as_deref();
+    let static_dir = static_dir.map(|path| tree("--static-dir", path, &root));
+    let cgi_dir = options.cgi_dir.as_deref();
+    let cgi_dir = cgi_dir.map(|path| tree("--cgi-dir", path, &root));
     let policy = Policy {
         origins: origins(&options)?,
         requires_origin: options.require_origin,
@@ -64,7 +66,8 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
         redirect_port: options.redirect_port,
         chdir,
         services,
-        static_dir,
+        static_dir: static_dir.transpose()?,
+        cgi_dir: cgi_dir.transpose()?,
         list: options.list,
         record: options.record,
         invalid_utf8: options.invalid_utf8,
@@ -98,7 +101,9 @@ pub(super) fn config(options: Options) -> Result<Config, Failure> {
 /// PROGRAM, or the directory of programs, or neither where plain requests are answered.
 fn services(options: &Options, root: &Root) -> Result<Services, Failure> {
     match (&options.dir, options.words.command.first()) {
-        (None, None) if options.static_dir.is_some() => Ok(Services::None),
+        (None, None) if options.static_dir.is_some() || options.cgi_dir.is_some() => {
+            Ok(Services::None)
+        }
         (None, _) => program::find(&options.words.command, root).map(Services::Program),
         (Some(dir), None) => tree("--dir", dir, root).map(Services::Dir),
         (Some(dir), Some(program)) => Err(Failure::usage(format_args!(
@@ -118,6 +123,7 @@ fn is_mixed(options: &Options) -> bool {
 fn check_site(options: &Options) -> Result<(), Failure> {
     let console = options.said("console").filter(|_| options.console);
     let given = console.or(options.said("static-dir"));
+    let given = given.or(options.said("cgi-dir"));
     match given {
         Some(given) if !cfg!(feature = "site") => Err(Failure::usage(format_args!(
             "{given}: this websockd was built without what answers plain requests (feature \"site\")"

@@ -51,6 +51,7 @@ pub struct Options {
     pub headers_http: Vec<Header>,
     pub static_dir: Option<PathBuf>,
     pub list: bool,
+    pub cgi_dir: Option<PathBuf>,
     pub console: bool,
     pub max_clients: Option<usize>,
     pub max_clients_per_address: Option<usize>,

@@ -54,7 +54,9 @@ pub struct Config {
     pub chdir: Option<PathBuf>,
     /// The directory whose files answer plain requests; absolute. `None`: there is none.
     pub static_dir: Option<PathBuf>,
-    /// Whether directories there are listed.
+    /// The directory of CGI scripts; absolute. `None`: there is none.
+    pub cgi_dir: Option<PathBuf>,
+    /// Whether directories of files are listed.
     pub list: bool,
     /// Whether a plain GET is answered with the console page.
     pub console: bool,

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use percent_encoding::percent_decode_str;
@@ -15,7 +16,7 @@ use super::peer::Peer;
 
 /// The variables every service finds, in the manual's order; beside them `HTTP_*` for the request's
 /// headers. What we inherited under these names is not passed on.
-pub const NAMES: [&str; 35] = [
+pub const NAMES: [&str; 36] = [
     "AUTH_TYPE",
     "CONTENT_LENGTH",
     "CONTENT_TYPE",
@@ -31,6 +32,7 @@ pub const NAMES: [&str; 35] = [
     "REMOTE_USER",
     "REQUEST_METHOD",
     "REQUEST_URI",
+    "SCRIPT_FILENAME",
     "SCRIPT_NAME",
     "SERVER_NAME",
     "SERVER_PORT",
@@ -106,6 +108,11 @@ impl Standing {
     ) -> Vec<CString> {
         let mut all = of_request(peer, request, place, protocol);
         all.extend(headers(request));
+        if let Some(file) = &place.file {
+            all.retain(|(name, _)| !is_about_body(name));
+            all.extend(about_body(request));
+            all.push(("SCRIPT_FILENAME".into(), file.into()));
+        }
         all.retain(|(name, _)| !self.names.contains(name));
         all.iter().filter_map(entry).collect()
     }
@@ -118,8 +125,10 @@ pub(super) struct Place {
     pub(super) script: OsString,
     /// What is left.
     pub(super) info: OsString,
-    /// As websocketd has it: all of the path.
+    /// As websocketd has it: all of the path. For a CGI script what is left, as a file's.
     pub(super) translated: OsString,
+    /// The file of a CGI script.
+    pub(super) file: Option<PathBuf>,
 }
 
 impl Place {
@@ -138,8 +147,34 @@ impl Place {
             script: "/".into(),
             info: path.clone(),
             translated: path,
+            file: None,
         })
     }
+}
+
+/// The variables of a script's body (RFC 3875 4.1.2 and 4.1.3), which are there only if it has one.
+fn about_body(request: &Request<'_>) -> impl Iterator<Item = (OsString, OsString)> {
+    let names = [
+        ("CONTENT_LENGTH", "Content-Length"),
+        ("CONTENT_TYPE", "Content-Type"),
+    ];
+    let names = names.into_iter().filter(|_| request.has_body());
+    names.filter_map(|(name, header)| {
+        let value = request.header(header)?;
+        Some((name.into(), OsStr::from_bytes(value).to_owned()))
+    })
+}
+
+/// What speaks of a body, or of how it was framed.
+fn is_about_body(name: &OsStr) -> bool {
+    let names = [
+        "CONTENT_LENGTH",
+        "CONTENT_TYPE",
+        "HTTP_CONTENT_LENGTH",
+        "HTTP_CONTENT_TYPE",
+        "HTTP_TRANSFER_ENCODING",
+    ];
+    names.iter().any(|it| name == *it)
 }
 
 /// `NAME=value`, as exec(3) takes it; `None` for what cannot be a variable.

@@ -7,6 +7,8 @@
 mod announce;
 mod config;
 pub mod environment;
+#[cfg(feature = "site")]
+mod gateway;
 mod inherit;
 mod life;
 mod listen;
@@ -247,7 +249,10 @@ fn drop_privileges(config: &Config) -> Result<(), Error> {
             Services::Dir(dir) => (None, Some(dir)),
             Services::None => (None, None),
         };
-        let dirs = dir.into_iter().chain(&config.static_dir);
+        let dirs = dir
+            .into_iter()
+            .chain(&config.static_dir)
+            .chain(&config.cgi_dir);
         for (doing, path) in program.into_iter().chain(dirs.map(|dir| ("search", dir))) {
             let on = || format!("{} as that user", path.display());
             let failed = |errno| Error::new(doing, on(), errno);

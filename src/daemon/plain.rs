@@ -1,6 +1,6 @@
 //! Requests that ask for no upgrade, one after the other on a connection.
 //!
-//! What answers is looked for in one order: a file, the console.
+//! What answers is looked for in one order: a script, a file, the console.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,6 +11,7 @@ use nix::poll::PollFlags;
 use crate::handshake::server;
 use crate::handshake::{Reject, Request};
 use crate::log;
+use crate::site::body;
 use crate::site::console;
 use crate::site::files::Files;
 use crate::site::response::{Body, Response};
@@ -18,11 +19,18 @@ use crate::site::tree::Programs;
 use crate::sys::patience::Patience;
 
 use super::config::{Config, Services};
+use super::environment::Place;
+use super::gateway::{self, End, Lent};
 use super::request::{Head, Next};
+use super::route;
+use super::service::{Executable, Service};
 use super::session::Session;
 
 /// Requests that one connection may bring.
 const MAX_REQUESTS: usize = 100;
+
+/// How often a script may answer with the answer to another request.
+const MAX_HOPS: usize = 10;
 
 /// How long a connection may wait for its next request, since it takes one of the places that
 /// `--max-clients` counts.
@@ -50,38 +58,152 @@ impl Session<'_> {
             self.refuse(Reject::TooManyClients, Some(request));
             return None;
         }
-        // A body that nobody reads would be taken for the next request.
-        let keeps = count < MAX_REQUESTS && request.is_persistent() && !request.has_body();
-        let response = match find(self.config, request) {
-            Ok(response) => response,
+        let keeps = count < MAX_REQUESTS && request.is_persistent();
+        let mut received = head.rest().to_vec();
+        if self.respond(request, &mut received, keeps, 0) {
+            self.wait_for_next(received)
+        } else {
+            None
+        }
+    }
+
+    /// Answers a request, `received` being what has come behind its head; whether another may follow.
+    fn respond(
+        &mut self,
+        request: &Request<'_>,
+        received: &mut Vec<u8>,
+        keeps: bool,
+        hops: usize,
+    ) -> bool {
+        match find(self.config, request) {
+            Ok(Found::Script(program, place)) => {
+                match self.run(request, &program, &place, received, keeps) {
+                    End::Answered(answered) => {
+                        self.log_request(request, answered.status, answered.bytes);
+                        if keeps && answered.may_keep {
+                            return true;
+                        }
+                        self.say_and_end(b"");
+                    }
+                    End::Failed(reject) => drop(self.decline(reject, request, false)),
+                    End::Local(path) => return self.go_to(&path, request, received, keeps, hops),
+                    End::Broken => {}
+                }
+                false
+            }
+            // A body that nobody reads would be taken for the next request.
+            Ok(Found::Response(response)) => {
+                self.conclude(request, response, keeps && !request.has_body())
+            }
             Err(Reject::NotUpgrade) => {
                 self.refuse(Reject::NotUpgrade, Some(request));
-                return None;
+                false
             }
-            Err(reject) => {
-                self.log_refusal(reject, Some(request));
-                Response::refusal(reject)
+            Err(reject) => self.decline(reject, request, keeps && !request.has_body()),
+        }
+    }
+
+    /// Runs a script for a request.
+    fn run(
+        &mut self,
+        request: &Request<'_>,
+        program: &Executable,
+        place: &Place,
+        received: &mut Vec<u8>,
+        keeps: bool,
+    ) -> End {
+        let max = self.config.max_message;
+        if body::len_of(request).is_some_and(|len| max.is_some_and(|max| len > max)) {
+            return End::Failed(Reject::BodyTooLong);
+        }
+        let Ok(body) = body::Body::of(request) else {
+            return End::Failed(Reject::BodyLength);
+        };
+        let standing = &self.template.environment;
+        let variables = standing.and_of(&self.peer, request, place, None);
+        let reset = self.signals.ignored();
+        let service = Service::start(self.template, program, &variables, reset, self.slot);
+        let service = match service {
+            Ok(service) => service,
+            Err(error) => {
+                log::error(&error);
+                return End::Failed(Reject::SpawnFailed);
             }
         };
-        self.send(request, response, keeps).ok()?;
-        if !keeps {
-            self.say_and_end(b"");
-            return None;
+        let lent = Lent {
+            transport: &mut self.transport,
+            signals: &self.signals,
+            config: self.config,
+            received,
+        };
+        let end = gateway::exchange(lent, service, request, body, keeps);
+        if let Some(slot) = self.slot {
+            slot.clear();
         }
-        self.wait_for_next(head.rest().to_vec())
+        end
+    }
+
+    /// RFC 3875 6.2.2: answers as if `path` had been asked for.
+    fn go_to(
+        &mut self,
+        path: &str,
+        request: &Request<'_>,
+        received: &mut Vec<u8>,
+        keeps: bool,
+        hops: usize,
+    ) -> bool {
+        if hops == MAX_HOPS {
+            log::error("a CGI script is of no use: it sends in circles");
+            return self.decline(Reject::ScriptFailed, request, false);
+        }
+        let mut head = format!("GET {path} HTTP/1.1\r\n").into_bytes();
+        for (name, value) in request.headers() {
+            if !is_of_first_request(name) {
+                head.extend_from_slice(&[name.as_bytes(), b": ", value, b"\r\n"].concat());
+            }
+        }
+        if request.host().is_none() {
+            head.extend_from_slice(b"Host: localhost\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        let keeps = keeps && !request.has_body();
+        match Request::parse(&head) {
+            Ok(request) => self.respond(&request, received, keeps, hops + 1),
+            Err(_) => self.decline(Reject::ScriptFailed, request, false),
+        }
+    }
+
+    /// Says why a request is turned down; whether another may follow.
+    fn decline(&mut self, reject: Reject, request: &Request<'_>, keeps: bool) -> bool {
+        self.log_refusal(reject, Some(request));
+        self.conclude(request, Response::refusal(reject), keeps)
+    }
+
+    /// Sends a response; whether another request may follow.
+    fn conclude(&mut self, request: &Request<'_>, response: Response, keeps: bool) -> bool {
+        let is_sent = self.send(request, response, keeps).is_ok();
+        if is_sent && !keeps {
+            self.say_and_end(b"");
+        }
+        is_sent && keeps
+    }
+
+    fn log_request(&self, request: &Request<'_>, status: u16, bytes: u64) {
+        log::Request {
+            peer: &self.peer.to_string(),
+            method: request.method(),
+            path: request.path(),
+            status,
+            bytes,
+        }
+        .write();
     }
 
     /// Sends a response. Every plain one but the refusals that end a connection passes here.
     fn send(&mut self, request: &Request<'_>, response: Response, keeps: bool) -> io::Result<()> {
         let is_head = request.method() == "HEAD";
-        log::Request {
-            peer: &self.peer.to_string(),
-            method: request.method(),
-            path: request.path(),
-            status: response.status(),
-            bytes: response.body_len().filter(|_| !is_head).unwrap_or(0),
-        }
-        .write();
+        let len = response.body_len().filter(|_| !is_head).unwrap_or(0);
+        self.log_request(request, response.status(), len);
         let mut bytes = Vec::new();
         response.write_head(keeps, &self.config.headers.others, &mut bytes);
         match response.into_body() {
@@ -148,22 +270,50 @@ impl Session<'_> {
 }
 
 /// What answers a request.
-fn find(config: &Config, request: &Request<'_>) -> Result<Response, Reject> {
-    let found = match &config.static_dir {
-        Some(dir) => files(config, dir).answer(request),
+enum Found {
+    Script(Executable, Place),
+    Response(Response),
+}
+
+/// Finds what answers a request.
+fn find(config: &Config, request: &Request<'_>) -> Result<Found, Reject> {
+    let files = config.static_dir.as_deref();
+    if let Some(dir) = &config.cgi_dir {
+        match route::find_script(dir, files, request.path()) {
+            Err(Reject::NotFound) => {}
+            found => return found.map(|(program, place)| Found::Script(program, place)),
+        }
+    }
+    let found = match files {
+        Some(dir) => self::files(config, dir).answer(request),
+        None if config.cgi_dir.is_some() => Err(Reject::NotFound),
         None => Err(Reject::NotUpgrade),
     };
-    let is_console = config.console && (config.static_dir.is_none() || request.path() == "/");
+    let is_alone = config.static_dir.is_none() && config.cgi_dir.is_none();
+    let is_console = config.console && (is_alone || request.path() == "/");
     match found {
         Err(Reject::NotUpgrade | Reject::NotFound) if is_console => {
-            if matches!(request.method(), "GET" | "HEAD") {
-                Ok(console::response())
-            } else {
-                Err(Reject::Method)
+            if !matches!(request.method(), "GET" | "HEAD") {
+                return Err(Reject::Method);
             }
+            Ok(Found::Response(console::response()))
         }
-        found => found,
+        found => found.map(Found::Response),
     }
+}
+
+/// Whether a header is about the body or the conditions of the request that a script answered with
+/// another.
+fn is_of_first_request(name: &str) -> bool {
+    const NAMES: [&str; 5] = [
+        "content-length",
+        "content-type",
+        "expect",
+        "range",
+        "transfer-encoding",
+    ];
+    let name = name.to_ascii_lowercase();
+    NAMES.contains(&name.as_str()) || name.starts_with("if-")
 }
 
 fn files<'c>(config: &'c Config, dir: &'c std::path::Path) -> Files<'c> {
@@ -176,7 +326,7 @@ fn files<'c>(config: &'c Config, dir: &'c std::path::Path) -> Files<'c> {
         dir,
         lists: config.list,
         programs: Programs {
-            dirs: [programs, None],
+            dirs: [programs, config.cgi_dir.as_deref()],
             program,
         },
     }

@@ -1,6 +1,7 @@
 //! Which program a request is for: the one there is, or the first file that its path comes to.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ use super::service::{Executable, Template};
 /// A program below a directory that a path leads to.
 #[derive(Debug)]
 pub(super) struct Found {
-    pub(super) file: PathBuf,
+    file: PathBuf,
     names: Names,
     /// How many of the names lead to it.
     count: usize,
@@ -46,14 +47,44 @@ pub(super) fn find<'t>(
         script: found.names.upto(found.count),
         info: found.names.behind(found.count),
         translated: found.names.upto(found.names.count()),
+        file: None,
     };
     Ok((Cow::Owned(Executable::alone(&found.file)), place))
+}
+
+/// The CGI script below `dir` for a request of this path, and what of the path is left to it. Files are
+/// below `files`.
+///
+/// # Errors
+///
+/// As [`find`].
+#[cfg(feature = "site")]
+pub(super) fn find_script(
+    dir: &Path,
+    files: Option<&Path>,
+    path: &str,
+) -> Result<(Executable, Place), Reject> {
+    let found = Found::below(dir, path)?;
+    let info = found.names.behind(found.count);
+    // RFC 3875 4.1.6: the server's place of what is left, if there is something left.
+    let mut translated = OsString::new();
+    if let Some(files) = files.filter(|_| !info.is_empty()) {
+        translated.push(files);
+        translated.push(&info);
+    }
+    let place = Place {
+        script: found.names.upto(found.count),
+        info,
+        translated,
+        file: Some(found.file.clone()),
+    };
+    Ok((Executable::at_home(&found.file), place))
 }
 
 impl Found {
     /// Goes down from `dir` as far as the path names directories. What it comes to then has to be a
     /// program.
-    pub(super) fn below(dir: &Path, target: &str) -> Result<Self, Reject> {
+    fn below(dir: &Path, target: &str) -> Result<Self, Reject> {
         let names = Names::parse(target)?;
         let root = beneath::root(dir).map_err(|errno| {
             log::error(Error::new("open", dir.display().to_string(), errno));
@@ -76,7 +107,7 @@ impl Found {
     }
 }
 
-fn kind(root: &impl AsFd, names: &[std::ffi::OsString]) -> nix::Result<Kind> {
+fn kind(root: &impl AsFd, names: &[OsString]) -> nix::Result<Kind> {
     let found = beneath::find(root, names, Links::Within)?;
     fstat(&found).map(|stat| beneath::kind(&stat))
 }

@@ -71,6 +71,8 @@ impl<'c> Template<'c> {
 pub(super) struct Executable {
     pub(super) path: CString,
     argv: Vec<CString>,
+    /// Where it runs instead of where all do.
+    home: Option<CString>,
 }
 
 impl Executable {
@@ -79,6 +81,16 @@ impl Executable {
         Self {
             path: c_string(program.path.as_os_str()),
             argv: argv.map(|it| c_string(it)).collect(),
+            home: None,
+        }
+    }
+
+    /// The file at `path`, without arguments, to run in its own directory.
+    #[cfg(feature = "site")]
+    pub(super) fn at_home(path: &Path) -> Self {
+        Self {
+            home: path.parent().map(|it| c_string(it.as_os_str())),
+            ..Self::alone(path)
         }
     }
 
@@ -88,6 +100,7 @@ impl Executable {
         Self {
             argv: vec![path.clone()],
             path,
+            home: None,
         }
     }
 }
@@ -124,7 +137,7 @@ impl Service {
             path: &program.path,
             argv: &program.argv,
             env: [template.environment.as_slice(), variables],
-            chdir: template.chdir.as_deref(),
+            chdir: program.home.as_deref().or(template.chdir.as_deref()),
             stdin: stdin.as_fd(),
             stdout: stdout.as_fd(),
             stderr: stderr.theirs(),

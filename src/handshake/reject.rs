@@ -72,6 +72,8 @@ pub enum Reject {
     Method,
     /// 408: the head was not there in time.
     Timeout,
+    /// 413: the body is longer than a message may be.
+    BodyTooLong,
     /// 421: the host is not answered here.
     Host,
     /// 426: a request for a page, where there is none.
@@ -84,8 +86,12 @@ pub enum Reject {
     TooManyFromAddress,
     /// 500: the program could not be started.
     SpawnFailed,
+    /// 502: what a script has written is no answer.
+    ScriptFailed,
     /// 503: as many sessions as there may be.
     TooManyClients,
+    /// 504: a script has written nothing in time.
+    ScriptTimeout,
     /// 505: neither HTTP/1.1 nor HTTP/1.0.
     HttpVersion,
 }
@@ -103,13 +109,16 @@ impl Reject {
             404 => "Not Found",
             405 => "Method Not Allowed",
             408 => "Request Timeout",
+            413 => "Content Too Large",
             414 => "URI Too Long",
             421 => "Misdirected Request",
             426 => "Upgrade Required",
             429 => "Too Many Requests",
             431 => "Request Header Fields Too Large",
             500 => "Internal Server Error",
+            502 => "Bad Gateway",
             503 => "Service Unavailable",
+            504 => "Gateway Timeout",
             505 => "HTTP Version Not Supported",
             _ => "Bad Request",
         }
@@ -196,13 +205,16 @@ impl Reject {
             Self::NotFound => (404, "", "there is nothing at this path: check it"),
             Self::Method => (405, "", "send GET: no other method is answered here"),
             Self::Timeout => (408, "--handshake-timeout", "the request did not arrive in time: send all of it at once"),
+            Self::BodyTooLong => (413, "--max-message", "the body is too long: the operator can allow more with --max-message"),
             Self::Host => (421, "--host", "this host name is not answered here: the operator can allow it with --host"),
             Self::NotUpgrade => (426, "--console", "this address speaks WebSocket: connect with a WebSocket client, or start websockd with --console for a page"),
             Self::OldHttp => (426, "", "WebSocket needs HTTP/1.1: a proxy in between has to speak it"),
             Self::Version => (426, "", "Sec-WebSocket-Version must be 13"),
             Self::TooManyFromAddress => (429, "--max-clients-per-address", "there are too many connections from this address: close one, or try again later"),
             Self::SpawnFailed => (500, "", "the program could not be started: the server's log says why"),
+            Self::ScriptFailed => (502, "", "the program's answer is not one of CGI: the server's log says why"),
             Self::TooManyClients => (503, "--max-clients", "there are too many clients: try again later"),
+            Self::ScriptTimeout => (504, "", "the program did not answer in time"),
             Self::HttpVersion => (505, "", "send the request in HTTP/1.1: no other version is spoken here"),
         }
     }
@@ -230,7 +242,7 @@ mod tests {
     use super::super::client::Response;
     use super::*;
 
-    const ALL: [Reject; 44] = [
+    const ALL: [Reject; 47] = [
         Reject::Head(HeadError::ControlByte),
         Reject::Head(HeadError::FirstLine),
         Reject::Head(HeadError::FirstLineTooLong),
@@ -267,6 +279,9 @@ mod tests {
         Reject::NotFound,
         Reject::Method,
         Reject::Timeout,
+        Reject::BodyTooLong,
+        Reject::ScriptFailed,
+        Reject::ScriptTimeout,
         Reject::Host,
         Reject::NotUpgrade,
         Reject::OldHttp,

@@ -3,6 +3,10 @@
 //! Floor 3; knows no connection: an answer is a [`response`] that the caller sends.
 
 #[cfg(feature = "site")]
+pub(crate) mod body;
+#[cfg(feature = "site")]
+pub(crate) mod cgi;
+#[cfg(feature = "site")]
 mod conditional;
 #[cfg(feature = "site")]
 pub(crate) mod console;

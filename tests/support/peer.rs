@@ -153,6 +153,27 @@ impl Peer {
         response
     }
 
+    /// Reads up to `end`, which is the last of what it returns.
+    #[track_caller]
+    pub(crate) fn read_until(&mut self, end: &[u8]) -> String {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let mut windows = self.bytes().windows(end.len());
+            if let Some(at) = windows.position(|window| window == end) {
+                let bytes = self.take(at + end.len());
+                return String::from_utf8_lossy(&bytes).into_owned();
+            }
+            self.must_read(deadline);
+        }
+    }
+
+    /// Reads exactly these bytes.
+    #[track_caller]
+    pub(crate) fn expect_bytes(&mut self, expected: &[u8]) {
+        let read = self.read_until(expected);
+        assert_eq!(read.as_bytes(), expected, "{read:?}");
+    }
+
     /// The next frame, whatever it is.
     #[track_caller]
     pub(crate) fn frame(&mut self) -> Frame {

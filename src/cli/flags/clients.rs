@@ -71,6 +71,18 @@ pub(super) const FLAGS: &[Flag] = &[
         ..FLAG
     },
     Flag {
+        long: "cgi-dir",
+        aliases: &[Alias {
+            name: "--cgidir",
+            means: Means::Same,
+        }],
+        takes: Takes::Directory("DIR"),
+        section: Section::Http,
+        help: "run the CGI scripts in DIR",
+        set: |options, value| store(&mut options.cgi_dir, Ok(Some(PathBuf::from(value)))),
+        ..FLAG
+    },
+    Flag {
         long: "console",
         aliases: &[Alias {
             name: "--devconsole",

@@ -171,7 +171,7 @@ pub static SERVE: Table<Options> = Table {
     program: "websockd",
     introduction: "\
 Usage: websockd [OPTION]... [--] PROGRAM [ARG]...
-       websockd [OPTION]... --dir DIR | --static-dir DIR
+       websockd [OPTION]... --dir DIR | --static-dir DIR | --cgi-dir DIR
 Starts PROGRAM for each WebSocket client: messages are records on its standard
 input, records on its standard output are messages.
 ",

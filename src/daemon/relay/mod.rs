@@ -47,7 +47,7 @@ use ladder::Ladder;
 use outbound::Outbound;
 use peer::Peer;
 use phase::Phase;
-use stderr::Stderr;
+pub(in crate::daemon) use stderr::Stderr;
 use tagged::Pipe;
 use timers::Timers;
 

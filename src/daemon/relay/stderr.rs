@@ -12,14 +12,14 @@ use crate::sys::fd;
 const MAX_LINE_LEN: usize = 1024;
 
 #[derive(Debug)]
-pub(super) struct Stderr {
-    pub(super) pipe: OwnedFd,
+pub(in crate::daemon) struct Stderr {
+    pub(in crate::daemon) pipe: OwnedFd,
     /// The beginning of a line, shorter than `MAX_LINE_LEN`.
     begun: Vec<u8>,
 }
 
 impl Stderr {
-    pub(super) fn new(pipe: OwnedFd) -> Self {
+    pub(in crate::daemon) fn new(pipe: OwnedFd) -> Self {
         Self {
             pipe,
             begun: Vec::new(),
@@ -27,7 +27,7 @@ impl Stderr {
     }
 
     /// Logs what has come; `false` at the end.
-    pub(super) fn log_lines(&mut self) -> bool {
+    pub(in crate::daemon) fn log_lines(&mut self) -> bool {
         let mut bytes = [0; 4096];
         loop {
             match fd::read(&self.pipe, &mut bytes) {

@@ -1,0 +1,61 @@
+//! A script's end: it is waited for, and then ended with its process group.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use crate::sys::child;
+use crate::sys::signal::Signals;
+
+/// We were told to end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Told;
+
+/// Reaps who has ended; whether the script was among them.
+pub(super) fn note_children(script: Pid, signals: &Signals) -> Result<bool, Told> {
+    let is_told = signals.heed_asking();
+    signals.forget(Signal::SIGCHLD);
+    let mut has_ended = false;
+    while let Some((pid, _)) = child::reap() {
+        has_ended |= pid == script;
+    }
+    if is_told || signals.has_kept() {
+        return Err(Told);
+    }
+    Ok(has_ended)
+}
+
+/// Takes a script's group to its end: one that has done its work gets `grace` to leave, any other
+/// SIGTERM at once; and after another `grace` SIGKILL.
+pub(super) fn end(script: Pid, signals: &Signals, grace: Duration, has_done: bool) {
+    let signs = [None, Some(Signal::SIGTERM), Some(Signal::SIGKILL)];
+    for sign in signs.into_iter().skip(usize::from(!has_done)) {
+        if !child::signal_group(script, sign) {
+            return;
+        }
+        if wait(script, signals, Instant::now() + grace) {
+            return;
+        }
+    }
+}
+
+/// Waits until nobody is left in the group; `false` if somebody is at the deadline. An order to end is
+/// heeded behind this, which takes no longer than the grace.
+fn wait(script: Pid, signals: &Signals, deadline: Instant) -> bool {
+    loop {
+        let _told = note_children(script, signals);
+        if !child::signal_group(script, None) {
+            return true;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        let timeout = PollTimeout::try_from(left + Duration::from_micros(999));
+        let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        let _told = poll(&mut fds, timeout.unwrap_or(PollTimeout::MAX));
+    }
+}
