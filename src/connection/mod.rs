@@ -251,7 +251,7 @@ impl Connection {
         if !self.closing.can_send() {
             return false;
         }
-        batch.copy(&encode_header(&Header {
+        let header = encode_header(&Header {
             is_final: run.is_last(),
             opcode: if run.is_first {
                 run.kind.into()
@@ -260,7 +260,8 @@ impl Connection {
             },
             key,
             payload_len: u64::try_from(run.bytes.len()).unwrap_or(u64::MAX >> 1),
-        }));
+        });
+        batch.copy_start(header.array(), header.len());
         true
     }
 

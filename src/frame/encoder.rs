@@ -23,6 +23,7 @@ impl Deref for HeaderBytes {
 /// Encodes a header, the length in its shortest form.
 ///
 /// O(1). RFC 6455 5.2.
+#[inline]
 pub fn encode_header(header: &Header) -> HeaderBytes {
     let mut out = HeaderBytes {
         bytes: [0; MAX_HEADER_LEN],
@@ -50,6 +51,11 @@ pub fn encode_header(header: &Header) -> HeaderBytes {
 }
 
 impl HeaderBytes {
+    /// The array that its bytes are the beginning of.
+    pub(crate) fn array(&self) -> &[u8; MAX_HEADER_LEN] {
+        &self.bytes
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         clippy::as_conversions,

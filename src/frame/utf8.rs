@@ -109,6 +109,12 @@ impl Utf8 {
         self.check_any(run)
     }
 
+    /// Whether no character is unfinished: text that is ASCII needs no look then.
+    #[inline]
+    pub fn is_between_characters(&self) -> bool {
+        self.state == State::ExpectLead
+    }
+
     /// Says that the message ends; the validator is then ready for the next one.
     ///
     /// # Errors
@@ -155,6 +161,12 @@ impl Replacer {
     /// A replacer at the start of a message.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether no character is unfinished: text that is ASCII needs no look then.
+    #[inline]
+    pub fn is_between_characters(&self) -> bool {
+        self.begun.is_empty()
     }
 
     /// Takes the next bytes of a message and gives back what can be sent of it so far: `run` itself, or

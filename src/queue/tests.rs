@@ -40,6 +40,22 @@ fn drain(queue: &mut Queue) -> Vec<u8> {
 }
 
 #[test]
+fn pieces_of_any_length_are_copied_whole() {
+    let bytes: Vec<u8> = (0..100).collect();
+    let mut scratch = Vec::new();
+    let mut batch = Batch::new(&mut scratch);
+    for len in 0..=bytes.len() {
+        batch.copy(&bytes[..len]);
+    }
+    for len in 0..=14 {
+        batch.copy_start(bytes.first_chunk::<14>().expect("so many"), len);
+    }
+    let lens = (0..=bytes.len()).chain(0..=14);
+    let expected: Vec<u8> = lens.flat_map(|len| bytes[..len].to_vec()).collect();
+    assert_eq!(batch_bytes(&batch, 0), expected);
+}
+
+#[test]
 fn a_batch_copies_short_pieces_and_lends_long_ones() {
     let long = vec![b'l'; LEND_FROM];
     let mut scratch = Vec::new();

@@ -40,6 +40,7 @@ impl Keys {
     }
 
     /// The key of one frame.
+    #[inline]
     pub(super) fn draw(&mut self) -> [u8; 4] {
         match self {
             Self::None => [0; 4],
