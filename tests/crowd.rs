@@ -17,6 +17,8 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 use nix::unistd::geteuid;
 
+#[cfg(feature = "site")]
+use support::http::Request;
 use support::log::Line;
 use support::peer::Peer;
 use support::process::{Process, status as status_of};
@@ -202,6 +204,21 @@ fn who_has_said_nothing_for_long_makes_room_when_all_places_are_taken() {
     expect_ousted(&mut silent);
     expect_echo(&mut late, "hello");
     expect_echo(&mut peer, "hello");
+}
+
+#[test]
+#[cfg(feature = "site")]
+fn a_page_s_connection_makes_room_when_all_places_are_taken() {
+    let server = Server::cat(&["--console", "--max-clients", "2"]);
+    let mut peer = server.open("/");
+    let mut page = server.connect();
+    page.send(&Request::plain("/", server.port()).bytes());
+    assert_eq!(page.response().status, 200);
+    sessions(&server, 2);
+    let mut late = server.open("/");
+    expect_echo(&mut late, "hello");
+    expect_echo(&mut peer, "hello");
+    assert_eq!(server.refusal(&server.upgrade("/")).status, 503);
 }
 
 #[test]

@@ -68,6 +68,12 @@ impl Orphans {
         self.noted.get(&session).copied()
     }
 
+    /// Each session that has answered a request and waits for another.
+    pub(super) fn idle(&self) -> impl Iterator<Item = (Pid, Slot)> {
+        let noted = self.noted.iter().map(|(pid, slot)| (*pid, *slot));
+        noted.filter(|(_, slot)| slot.is_idle())
+    }
+
     /// The file of the slots.
     pub(super) fn slots(&self) -> BorrowedFd<'_> {
         self.slots.as_fd()

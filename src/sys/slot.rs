@@ -25,8 +25,11 @@ const HANDSHAKE: i32 = 0;
 /// Not a process: the session is past its handshake.
 const PAST_HANDSHAKE: i32 = -1;
 
-/// Not a process: the session's place was taken from it in its handshake.
+/// Not a process: the session's place was taken from it.
 const CUT: i32 = -2;
+
+/// Not a process: the session has answered a request and waits for another.
+const IDLE: i32 = -3;
 
 /// One word: a process, if it is positive.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +55,12 @@ impl Slot {
         self.word.load(Ordering::Relaxed) == HANDSHAKE
     }
 
-    /// Takes the session's place from it; whether it was in its handshake, else it keeps it.
+    /// Whether the session waits for another request, and may stay.
+    pub(crate) fn is_idle(self) -> bool {
+        self.word.load(Ordering::Relaxed) == IDLE
+    }
+
+    /// Takes the session's place from it; whether it was in its handshake or idle, else it keeps it.
     pub(crate) fn cut(self) -> bool {
         self.exchange(CUT)
     }
@@ -62,10 +70,10 @@ impl Slot {
         self.exchange(PAST_HANDSHAKE) || !self.is_cut()
     }
 
-    /// For the session: is again as in its handshake: it waits for a request.
+    /// For the session: waits for another request.
     #[cfg(feature = "site")]
     pub(crate) fn return_to_handshake(self) {
-        self.word.store(HANDSHAKE, Ordering::Relaxed);
+        self.word.store(IDLE, Ordering::Relaxed);
     }
 
     /// Whether the session's place was taken from it.
@@ -75,9 +83,8 @@ impl Slot {
 
     fn exchange(self, new: i32) -> bool {
         let order = Ordering::Relaxed;
-        self.word
-            .compare_exchange(HANDSHAKE, new, order, order)
-            .is_ok()
+        let is_left = |old| self.word.compare_exchange(old, new, order, order).is_ok();
+        is_left(HANDSHAKE) || is_left(IDLE)
     }
 
     /// Which of all slots it is.
@@ -214,6 +221,12 @@ mod tests {
         assert!(!slot.is_in_handshake() && !slot.cut());
         slot.clear();
         assert!(!slot.is_in_handshake() && !slot.cut());
+        slots.give(slot);
+        let slot = slots.take().expect("a slot");
+        note(slot, IDLE);
+        assert!(slot.is_idle() && !slot.is_in_handshake() && slot.leave_handshake());
+        note(slot, IDLE);
+        assert!(slot.cut() && slot.is_cut());
         slots.give(slot);
         let slot = slots.take().expect("a slot");
         assert!(slot.cut() && slot.is_cut());

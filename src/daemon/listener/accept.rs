@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::daemon::network::Network;
 use crate::daemon::peer::Peer;
@@ -130,7 +131,10 @@ impl Listener<'_> {
         let ousted = match verdict {
             Verdict::Serve => self.handshakes.make_room(&self.clients),
             Verdict::Refuse(Reject::TooManyFromAddress) => None,
-            Verdict::Refuse(_) | Verdict::Drop => self.handshakes.oust(&self.clients, now),
+            Verdict::Refuse(_) | Verdict::Drop => {
+                let stalled = self.handshakes.oust(&self.clients, now);
+                stalled.or_else(|| self.oust_idle())
+            }
         };
         let Some(pid) = ousted else {
             return verdict;
@@ -139,6 +143,12 @@ impl Listener<'_> {
         let _ended = kill(pid, Signal::SIGTERM);
         // There is a place again, though perhaps not for this network.
         self.clients.judge(network)
+    }
+
+    /// Takes the place of one that has had an answer to a request and waits for another.
+    fn oust_idle(&self) -> Option<Pid> {
+        let mut idle = self.orphans.idle();
+        idle.find_map(|(pid, slot)| slot.cut().then_some(pid))
     }
 }
 

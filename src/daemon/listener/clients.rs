@@ -48,8 +48,6 @@ pub(super) struct Clients {
     sessions: HashMap<Pid, Session>,
     /// How many sessions have each task, in the order of [`Task`].
     counts: [usize; 3],
-    /// How many each network has, if that is bounded.
-    from: HashMap<Network, usize>,
     next: u64,
 }
 
@@ -81,7 +79,6 @@ impl Clients {
             max_from_network: config.max_clients_per_address,
             sessions: HashMap::new(),
             counts: [0; 3],
-            from: HashMap::new(),
             next: 0,
         };
         for (pid, words) in sessions {
@@ -95,14 +92,31 @@ impl Clients {
 
     /// Each session, oldest first, and the words by which [`Clients::new`] knows it again.
     pub(super) fn words(&self) -> Vec<(Pid, String)> {
-        let mut sessions: Vec<_> = self.sessions.iter().collect();
-        sessions.sort_unstable_by_key(|(_, session)| session.number);
-        let words = sessions.into_iter().map(|(pid, session)| {
-            let task = session.task.name();
-            let network = session.network.map(|it| format!(" {it}"));
-            (*pid, format!("{task}{}", network.unwrap_or_default()))
+        let words = self.sorted().into_iter().map(|(pid, session)| {
+            let mut words = session.task.name().to_owned();
+            if let Some(network) = session.network {
+                words.push(' ');
+                words.push_str(&network.to_string());
+            }
+            (pid, words)
         });
         words.collect()
+    }
+
+    /// Those who are served or will be, oldest first: process, number and network.
+    pub(super) fn served(&self) -> Vec<(Pid, u64, Option<Network>)> {
+        let served = self.sorted().into_iter();
+        let served = served.filter(|(_, it)| it.task == Task::Serve);
+        served
+            .map(|(pid, it)| (pid, it.number, it.network))
+            .collect()
+    }
+
+    fn sorted(&self) -> Vec<(Pid, Session)> {
+        let sessions = self.sessions.iter();
+        let mut sorted: Vec<_> = sessions.map(|(pid, it)| (*pid, *it)).collect();
+        sorted.sort_unstable_by_key(|(_, session)| session.number);
+        sorted
     }
 
     /// Those who wait for `max` clients at most, in a state in which they are of no use yet or any more.
@@ -112,10 +126,9 @@ impl Clients {
 
     /// Judges one that comes from this network.
     pub(super) fn judge(&self, network: Option<Network>) -> Verdict {
-        let from = network.and_then(|network| self.from.get(&network));
         let reject = match (self.max, self.max_from_network) {
             (Some(max), _) if self.count(Task::Serve) >= max => Reject::TooManyClients,
-            (_, Some(max)) if from.is_some_and(|count| *count >= max) => Reject::TooManyFromAddress,
+            (_, Some(max)) if self.count_from(network) >= max => Reject::TooManyFromAddress,
             _ => return Verdict::Serve,
         };
         // Refusing takes a process, too; beyond a few the connection is simply closed.
@@ -170,17 +183,12 @@ impl Clients {
         self.sessions.keys().copied()
     }
 
-    /// Those who are served or will be, oldest first: process, number and network.
-    pub(super) fn served(&self) -> Vec<(Pid, u64, Option<Network>)> {
-        let served = self
-            .sessions
-            .iter()
-            .filter(|(_, it)| it.task == Task::Serve);
-        let mut served: Vec<_> = served
-            .map(|(pid, it)| (*pid, it.number, it.network))
-            .collect();
-        served.sort_unstable_by_key(|(_, number, _)| *number);
-        served
+    /// How many this network has. Costs a look at all, which nobody pays who has not bounded that.
+    fn count_from(&self, network: Option<Network>) -> usize {
+        let is_its = |session: &&Session| {
+            session.network.is_some() && session.network == network && session.task == Task::Serve
+        };
+        self.sessions.values().filter(is_its).count()
     }
 
     /// How many sessions there are for a task.
@@ -204,14 +212,6 @@ impl Clients {
         for ((_, task), count) in Task::ALL.iter().zip(&mut self.counts) {
             if *task == session.task {
                 *count = count.saturating_add_signed(change);
-            }
-        }
-        let network = session.network.filter(|_| session.task == Task::Serve);
-        if let Some(network) = network.filter(|_| self.max_from_network.is_some()) {
-            let count = self.from.entry(network).or_default();
-            *count = count.saturating_add_signed(change);
-            if *count == 0 {
-                self.from.remove(&network);
             }
         }
     }
