@@ -179,6 +179,39 @@ impl Guest {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
+    /// Sends as many bytes as are taken before nothing moves for a while, at most `max`; how many.
+    pub(crate) fn flood(&mut self, max: u64) -> u64 {
+        let chunk = vec![b'x'; 64 * 1024];
+        self.stream.set_write_timeout(Some(super::QUIET)).unwrap();
+        let mut total = 0;
+        while total < max {
+            match self.stream.write(&chunk) {
+                Ok(count) => total += u64::try_from(count).unwrap(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        self.stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        total
+    }
+
+    /// Carries bytes between it and a port of this machine until both have ended.
+    #[track_caller]
+    pub(crate) fn lead_to(self, port: u16) {
+        let there = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let carry = |mut from: TcpStream, mut to: TcpStream| {
+            move || {
+                let _broken = std::io::copy(&mut from, &mut to);
+                let _gone = to.shutdown(Shutdown::Write);
+            }
+        };
+        let (ours, theirs) = (self.stream, there);
+        let back = carry(theirs.try_clone().unwrap(), ours.try_clone().unwrap());
+        let back = std::thread::spawn(back);
+        carry(ours, theirs)();
+        back.join().unwrap();
+    }
+
     /// Reads and drops as many bytes.
     #[track_caller]
     pub(crate) fn skip(&mut self, mut count: u64) {
