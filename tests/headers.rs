@@ -88,6 +88,23 @@ fn the_console_has_them_too() {
     expect_added(&page, false);
 }
 
+#[cfg(feature = "site")]
+#[test]
+fn a_file_has_them_too() {
+    let server = Setup::new(&["cat"])
+        .file("page.txt", "text")
+        .options(&OPTIONS)
+        .options(&["--static-dir", "."])
+        .start();
+    for (target, status) in [("/page.txt", 200), ("/none", 404)] {
+        let mut peer = server.connect();
+        peer.send(&Request::plain(target, server.port()).bytes());
+        let answer = peer.response();
+        assert_eq!(answer.status, status, "{answer:?}");
+        expect_added(&answer, false);
+    }
+}
+
 #[test]
 fn a_redirection_has_them_too() {
     // An address that no other test uses, so that ports can be chosen beforehand.

@@ -168,3 +168,19 @@ fn its_lines_can_be_had_under_its_own_name() {
         line.contains(" | INFO   | server     |  | Starting WebSocket server   : 127.0.0.1:")
     });
 }
+
+#[cfg(feature = "site")]
+#[test]
+fn a_directory_is_listed() {
+    let setup = Setup::new(&["cat"]).file("page.txt", "text").options(&[
+        "-port=0",
+        "-address=127.0.0.1",
+        "-staticdir=.",
+    ]);
+    let (_server, port) = start(setup);
+    let mut peer = connect("127.0.0.1", port);
+    peer.send(&Request::plain("/", port).bytes());
+    let listing = peer.response();
+    assert_eq!(listing.status, 200);
+    assert!(listing.body.contains("page.txt"), "{}", listing.body);
+}

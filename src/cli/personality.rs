@@ -30,6 +30,7 @@ const ALL: &[Personality] = &[Personality {
         ("port", "80", |it| listens_on_tcp(it) && !is_encrypted(it)),
         ("any-origin", "true", |it| !names_origins(it)),
         ("host", "*", always),
+        ("list", "true", |it| it.static_dir.is_some()),
         ("pass-env", "PATH,LD_LIBRARY_PATH", always),
         ("log-format", "websocketd", always),
     ],
