@@ -182,6 +182,99 @@ fn a_page_from_elsewhere_connects_only_if_its_origin_is_named() {
     assert!(refusal.contains("status=403"), "{refusal}");
 }
 
+const SAID: &str = "document.getElementById('said').textContent";
+
+#[test]
+fn a_page_of_static_dir_plays_life_with_a_program_of_dir() {
+    let Some(browser) = start_browser("life") else {
+        return;
+    };
+    let server = Websockd::sample("life");
+    browser.show_as(1280, 900, "light");
+    browser.open(&server.page());
+    browser.wait_for(SAID, "generation 0, 36 alive");
+
+    // By keys: the second button is one generation.
+    browser.press(&format!("{}{}{}", key::TAB, key::TAB, key::ENTER));
+    browser.wait_for(SAID, "generation 1, 39 alive");
+    browser.press(&key::ENTER.to_string());
+    browser.wait_for(SAID, "generation 2, 43 alive");
+
+    // What is painted is what was sent: as many cells have ink in their middle as live.
+    let inked = "(() => {
+        const canvas = document.getElementById('world');
+        const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        let count = 0;
+        for (let y = 8; y < canvas.height; y += 16)
+            for (let x = 8; x < canvas.width; x += 16)
+                if (pixels.data[(y * canvas.width + x) * 4 + 3] > 0) count++;
+        return `${canvas.width}x${canvas.height} ${count}`;
+    })()";
+    assert_eq!(browser.text_of(inked), "768x480 43");
+
+    browser.press_with(key::SHIFT, key::TAB);
+    browser.press(&key::ENTER.to_string());
+    browser.wait_for(&format!("{SAID}.match(/\\d+/)[0] >= 40"), "true");
+    save_screenshot(&browser, "life-1280-light");
+    browser.press(&key::ENTER.to_string());
+    browser.show_as(360, 640, "dark");
+    browser.press(&format!("{}{}{}", key::TAB, key::TAB, key::ENTER));
+    browser.wait_for(SAID, "generation 0, 36 alive");
+    assert_eq!(
+        browser.text_of("document.documentElement.scrollWidth"),
+        "360",
+        "nothing lies beside the screen"
+    );
+    save_screenshot(&browser, "life-360-dark");
+    assert_eq!(browser.complaints(), [""; 0]);
+    drop(server);
+    browser.wait_for(SAID, "closed 1001");
+}
+
+#[test]
+fn a_page_of_static_dir_shows_the_curves_of_a_program_of_dir() {
+    let Some(browser) = start_browser("graph") else {
+        return;
+    };
+    let server = Websockd::sample("graph");
+    let title = "document.getElementById('title').textContent";
+    let points = "document.getElementById('line').points.numberOfItems";
+    browser.show_as(1280, 900, "light");
+    browser.open(&server.page());
+    browser.wait_for(title, "y = sin x");
+    browser.wait_for(points, "401");
+    let choices = "[...document.querySelectorAll('button')].map(it => it.textContent)";
+    assert_eq!(
+        browser.text_of(choices),
+        "sine,rose,lissajous,spiral,butterfly"
+    );
+    browser.press(&format!("{}{}{}", key::TAB, key::TAB, key::ENTER));
+    browser.wait_for(title, "r = cos(5/3 a)");
+    browser.wait_for(points, "601");
+    let pressed = "document.querySelector('[aria-pressed=true]').textContent";
+    assert_eq!(browser.text_of(pressed), "rose");
+    // The curve lies in the picture.
+    let is_inside = "(() => {
+        const line = document.getElementById('line').getBoundingClientRect();
+        const paper = document.getElementById('paper').getBoundingClientRect();
+        return line.top >= paper.top && line.bottom <= paper.bottom && line.height > 300;
+    })()";
+    assert_eq!(browser.text_of(is_inside), "true");
+    save_screenshot(&browser, "graph-1280-light");
+    browser.show_as(360, 640, "dark");
+    browser.press(&format!(
+        "{}{}{}{}",
+        key::TAB,
+        key::TAB,
+        key::TAB,
+        key::ENTER
+    ));
+    browser.wait_for(title, "the butterfly curve");
+    browser.wait_for(points, "1201");
+    save_screenshot(&browser, "graph-360-dark");
+    assert_eq!(browser.complaints(), [""; 0]);
+}
+
 /// A browser, or `None` where there is none: this is a failure where every test must run.
 fn start_browser(name: &str) -> Option<Browser> {
     match Browser::start(name) {
@@ -221,6 +314,19 @@ impl Websockd {
             lines.try_for_each(|line| sender.send(line))
         });
         Self { process, log }
+    }
+
+    /// Serves a sample: its pages, and its program.
+    fn sample(name: &str) -> Self {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let dir = |part: &str| examples.join(name).join(part).display().to_string();
+        let (www, services) = (dir("www"), dir("services"));
+        Self::start(&["--port", "0", "--static-dir", &www, "--dir", &services])
+    }
+
+    /// The address of its pages.
+    fn page(&self) -> String {
+        format!("http://{}/", self.wait_for("listening address="))
     }
 
     /// What follows `event` in the next line of the log that holds it.

@@ -290,11 +290,31 @@ fn a_connection_brings_several_requests_to_scripts_and_then_a_session() {
 }
 
 #[test]
+fn each_request_of_a_proxys_connection_has_its_own_client() {
+    let server = with_script(&["--trust-proxy", "127.0.0.1"], "echo \"$REMOTE_ADDR\"");
+    let mut peer = server.connect();
+    for (client, expected) in [
+        (Some("192.0.2.1"), "192.0.2.1"),
+        (Some("192.0.2.2"), "192.0.2.2"),
+        (None, "127.0.0.1"),
+    ] {
+        let mut request = Request::plain("/cgi/run", server.port());
+        if let Some(client) = client {
+            request = request.with("X-Forwarded-For", client);
+        }
+        peer.send(&request.bytes());
+        let answer = document(&mut peer);
+        assert!(answer.contains(&format!("\r\n{expected}\n")), "{answer}");
+    }
+}
+
+#[test]
 fn a_client_that_goes_takes_the_script_and_its_children_with_it() {
     let server = with_script(&["--grace", "10s"], "sleep 1000 & echo $$; wait");
     for reset in [false, true] {
         let mut peer = server.connect();
         peer.send(&Request::plain("/cgi/run", server.port()).bytes());
+        peer.read_until(b"\r\n\r\n");
         let said = peer.read_until(b"\n\r\n");
         let pid = said.lines().nth_back(1).and_then(|line| line.parse().ok());
         let pid: i32 = pid.expect("a pid");

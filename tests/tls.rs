@@ -314,6 +314,52 @@ fn curl_gets_the_page_and_the_redirection() {
     assert!(none.starts_with("HTTP/1.1 400 "), "{none}");
 }
 
+#[cfg(feature = "site")]
+#[test]
+fn files_and_scripts_come_whole_and_a_session_follows_on_the_same_connection() {
+    if !tools::has_program("curl") || !tools::has_program("openssl") {
+        return;
+    }
+    let pki = Pki::new();
+    let mut options = pki.pair("server").to_vec();
+    options.extend(["--static-dir", "www", "--cgi-dir", "scripts"].map(str::to_owned));
+    let server = Setup::new(&["cat"])
+        .options(&refs(&options))
+        .text("www/page", "a page")
+        .file(
+            "scripts/back",
+            "#!/bin/sh\necho 'Content-Type: a/b'\necho\ncat\n",
+        )
+        .start();
+    let large: Vec<u8> = (0..5_000_000_u32).map(|at| at.to_le_bytes()[1]).collect();
+    server.put("www/large", &large);
+    let url = |path: &str| format!("https://localhost:{}{path}", server.port());
+    let curl = |more: &[&str]| {
+        let output = Command::new("curl")
+            .args([
+                "-sS",
+                "-4",
+                "--cacert",
+                &pki.path("ca.pem"),
+                "--noproxy",
+                "*",
+            ])
+            .args(more)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    };
+    let data = format!("@{}", server.file("www/large").display());
+    assert!(curl(&[&url("/large")]) == large);
+    assert!(curl(&["--data-binary", &data, &url("/back")]) == large);
+    assert_eq!(curl(&["-r", "4999999-", &url("/large")]).len(), 1);
+    // Two requests, and curl says that it needed one connection.
+    let format = "%{num_connects}\n";
+    let twice = curl(&["-w", format, &url("/page"), &url("/page")]);
+    assert_eq!(String::from_utf8_lossy(&twice), "a page1\na page0\n");
+}
+
 // -- who speaks no TLS, or no longer
 
 #[test]

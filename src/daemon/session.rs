@@ -167,7 +167,9 @@ impl Session<'_> {
         is_redirected: bool,
         accepted: Instant,
     ) -> io::Result<Option<Conversation>> {
-        let introduced = self.peer.clone();
+        // A proxy that we trust may speak for another client each time.
+        let is_proxy = self.peer.is_one_of(&self.config.trust_proxy);
+        let proxy = is_proxy.then(|| self.peer.clone());
         let mut next = Next {
             received: Vec::new(),
             began: accepted,
@@ -183,8 +185,9 @@ impl Session<'_> {
                     return Ok(None);
                 }
             };
-            // On this connection a proxy may speak for another client each time.
-            self.peer.clone_from(&introduced);
+            if let Some(proxy) = proxy.as_ref().filter(|_| count > 1) {
+                self.peer.clone_from(proxy);
+            }
             let request = Request::parse(head.bytes());
             let request = request.and_then(|it| self.note_forwarded(&it).map(|()| it));
             let request = match request {
