@@ -96,8 +96,6 @@ const MISTAKES: &[&str] = &[
     "--inetd -p 80 cat",
     "--inetd --unix socket cat",
     "--unix= cat",
-    "--trust-proxy proxy.example cat",
-    "--trust-proxy 10.0.0.0/33 cat",
     "--unix-mode 888 cat",
     "--backlog 0 cat",
     "--inetd --daemon cat",

@@ -1,8 +1,8 @@
 //! Who the client is when a proxy stands between it and us.
-#![cfg(feature = "daemon")]
+#![cfg(feature = "proxy")]
 #![expect(clippy::unwrap_used, reason = "a test says by a panic what is wrong")]
 
-#[cfg(all(test, feature = "proxy", feature = "tls"))]
+#[cfg(all(test, feature = "tls"))]
 #[path = "interop/tools.rs"]
 #[allow(dead_code, reason = "every test file uses its own part")]
 mod tools;
@@ -13,9 +13,7 @@ mod support;
 
 use std::os::unix::net::UnixStream;
 
-use support::http::Request;
-#[cfg(feature = "proxy")]
-use support::http::Response;
+use support::http::{Request, Response};
 use support::peer::Peer;
 use support::server::{Server, Setup};
 
@@ -43,7 +41,6 @@ fn introduced(server: &Server, header: &[u8]) -> Peer {
 const TCP4: &[u8] = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n";
 
 /// The same in version 2, with this command and these bytes behind it.
-#[cfg(feature = "proxy")]
 fn version_2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
     let mut header = b"\r\n\r\n\0\r\nQUIT\n".to_vec();
     header.extend([0x20 | command, family, 0, u8::try_from(rest.len()).unwrap()]);
@@ -51,10 +48,8 @@ fn version_2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
     header
 }
 
-#[cfg(feature = "proxy")]
 const ADDRESSES: [u8; 12] = [192, 0, 2, 7, 192, 0, 2, 1, 0x12, 0x67, 1, 187];
 
-#[cfg(feature = "proxy")]
 fn refusal(peer: &mut Peer) -> Response {
     let response = peer.refusal();
     assert_eq!(response.status, 400);
@@ -62,7 +57,6 @@ fn refusal(peer: &mut Peer) -> Response {
 }
 
 #[test]
-#[cfg(feature = "proxy")]
 fn both_versions_of_the_header_say_who_the_client_is() {
     let server = Server::sh(&["--proxy-protocol"], WHO);
     let request = server.upgrade("/");
@@ -75,7 +69,6 @@ fn both_versions_of_the_header_say_who_the_client_is() {
 }
 
 #[test]
-#[cfg(feature = "proxy")]
 fn a_header_may_come_byte_by_byte_and_with_all_that_follows() {
     let server = Server::sh(&["--proxy-protocol"], WHO);
     let request = server.upgrade("/");
@@ -90,7 +83,6 @@ fn a_header_may_come_byte_by_byte_and_with_all_that_follows() {
 }
 
 #[test]
-#[cfg(feature = "proxy")]
 fn a_proxy_that_speaks_for_itself_is_the_client() {
     let server = Server::sh(&["--proxy-protocol"], WHO);
     for header in [b"PROXY UNKNOWN\r\n".to_vec(), version_2(0, 0, &[])] {
@@ -102,7 +94,6 @@ fn a_proxy_that_speaks_for_itself_is_the_client() {
 }
 
 #[test]
-#[cfg(feature = "proxy")]
 fn a_client_of_a_proxy_that_ends_tls_is_secure() {
     let server = Server::sh(&["--proxy-protocol"], WHO);
     let tlv = [0x20, 0, 5, 1, 0, 0, 0, 0];
@@ -114,7 +105,6 @@ fn a_client_of_a_proxy_that_ends_tls_is_secure() {
 }
 
 #[test]
-#[cfg(feature = "proxy")]
 fn a_connection_without_a_header_is_refused_where_one_has_to_come() {
     let server = Server::sh(&["--proxy-protocol"], WHO);
     let request = server.upgrade("/").bytes();
@@ -129,7 +119,6 @@ fn a_connection_without_a_header_is_refused_where_one_has_to_come() {
 }
 
 #[test]
-#[cfg(feature = "proxy")]
 fn a_header_that_does_not_come_in_time_is_told_of() {
     let options = ["--proxy-protocol", "--handshake-timeout", "300ms"];
     let server = Server::sh(&options, WHO);
@@ -137,7 +126,6 @@ fn a_header_that_does_not_come_in_time_is_told_of() {
 }
 
 #[test]
-#[cfg(feature = "proxy")]
 fn who_is_no_trusted_proxy_is_refused_whatever_it_says() {
     let options = ["--proxy-protocol", "--trust-proxy", "192.0.2.0/24"];
     let server = Server::sh(&options, WHO);
@@ -149,7 +137,6 @@ fn who_is_no_trusted_proxy_is_refused_whatever_it_says() {
 }
 
 #[test]
-#[cfg(feature = "proxy")]
 fn a_trusted_proxy_is_believed() {
     let options = [
         "--proxy-protocol",
@@ -164,7 +151,6 @@ fn a_trusted_proxy_is_believed() {
 }
 
 #[test]
-#[cfg(feature = "proxy")]
 fn a_proxy_s_clients_are_not_counted_as_its_own() {
     let options = ["--proxy-protocol", "--max-clients-per-address", "1"];
     let server = Server::cat(&options);
@@ -176,7 +162,7 @@ fn a_proxy_s_clients_are_not_counted_as_its_own() {
 
 /// curl sends a header of its own, then speaks TLS.
 #[test]
-#[cfg(all(feature = "proxy", feature = "tls"))]
+#[cfg(feature = "tls")]
 fn the_header_comes_before_tls() {
     if !tools::has_program("curl") || !tools::has_program("openssl") {
         return;

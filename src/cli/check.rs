@@ -24,10 +24,13 @@ const ADDRESSES: [&str; 2] = ["127.0.0.1", "::1"];
 /// Options that exclude each other, a directory that is none, a PROGRAM that cannot be run, a
 /// certificate or key that cannot be used.
 pub(super) fn config(options: Options) -> Result<Config, Failure> {
-    if options.proxy_protocol && !cfg!(feature = "proxy") {
-        return Err(Failure::usage(
-            "--proxy-protocol: this websockd was built without it (feature \"proxy\")",
-        ));
+    let proxy = options
+        .said("proxy-protocol")
+        .or(options.said("trust-proxy"));
+    if let Some(typed) = proxy.filter(|_| !cfg!(feature = "proxy")) {
+        return Err(Failure::usage(format_args!(
+            "{typed}: this websockd was built without it (feature \"proxy\")"
+        )));
     }
     if let Some(tagged) = options.said("stderr").filter(|_| is_mixed(&options)) {
         return Err(Failure::usage(format_args!(

@@ -436,6 +436,33 @@ fn a_unix_socket_stands_alone_unless_tcp_is_asked_for() {
 }
 
 #[test]
+#[cfg(feature = "proxy")]
+fn proxies_are_addresses_and_networks() {
+    config("--trust-proxy 192.0.2.7,10.0.0.0/8 --trust-proxy ::1,unix --proxy-protocol sh");
+    for proxy in [
+        "proxy.example",
+        "10.0.0.0/33",
+        "",
+        "10.0.0.1,",
+        "10.0.0.0-10.0.0.9",
+    ] {
+        assert!(refused(&format!("--trust-proxy={proxy} sh")).contains("--trust-proxy"));
+    }
+}
+
+#[test]
+#[cfg(not(feature = "proxy"))]
+fn proxies_are_not_known_to_a_program_built_without() {
+    for option in [
+        "--proxy-protocol",
+        "--trust-proxy=10.0.0.0/8",
+        "--trust-proxy=any",
+    ] {
+        assert!(refused(&format!("{option} sh")).contains("built without"));
+    }
+}
+
+#[test]
 fn origins_are_lists_of_scheme_host_and_port() {
     let origins = config("--origin a.example,https://b.example:8443 --origin null sh")
         .policy

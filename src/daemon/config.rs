@@ -11,7 +11,7 @@ use crate::sys::limit::Limit;
 use crate::sys::user::Identity;
 use crate::transport::Acceptor;
 
-use super::network::Trusted;
+use super::proxy::Trusted;
 
 use super::relay::{Settings, Words};
 

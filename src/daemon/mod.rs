@@ -20,6 +20,10 @@ mod peer;
 mod pid_file;
 #[cfg_attr(not(feature = "site"), path = "without_site.rs")]
 mod plain;
+#[cfg(feature = "proxy")]
+mod proxy;
+#[cfg(not(feature = "proxy"))]
+#[path = "without_proxy.rs"]
 mod proxy;
 mod redirect;
 pub(crate) mod relay;
@@ -39,7 +43,7 @@ pub(crate) use config::max_held_len;
 pub use config::{
     Config, ExtraHeaders, InvalidUtf8, Program, ServiceStderr, Services, Source, UnixSocket,
 };
-pub use network::Trusted;
+pub use proxy::Trusted;
 
 use std::os::fd::OwnedFd;
 

@@ -7,8 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use super::network::Trusted;
-use super::proxy::Told;
+use super::proxy::{Told, Trusted};
 use crate::handshake::server::Place;
 use crate::sys::ask::ask;
 use crate::sys::patience::Patience;

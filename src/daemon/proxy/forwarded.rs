@@ -7,10 +7,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::str;
 
-use crate::daemon::network::Trusted;
 use crate::handshake::{Reject, Request, is_token};
 
-use super::Told;
+use super::{Told, Trusted};
 
 /// One element of a list.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

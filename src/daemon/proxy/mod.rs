@@ -2,10 +2,11 @@
 //! the connection, or by lines in the request.
 
 mod forwarded;
-#[cfg(feature = "proxy")]
 mod introduction;
+mod trusted;
 
 pub(super) use forwarded::find as find_forwarded;
+pub use trusted::Trusted;
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -45,14 +46,5 @@ pub(super) fn introduction(
     if !config.trust_proxy.is_empty() && !peer.is_one_of(&config.trust_proxy) {
         return Err(HeadEnd::Rejected(Reject::ProxyUntrusted));
     }
-    read(socket, patience)
-}
-
-#[cfg(feature = "proxy")]
-use introduction::read;
-
-/// Without the feature there is no option for it.
-#[cfg(not(feature = "proxy"))]
-fn read(_: &OwnedFd, _: Patience<'_>) -> Result<Told, HeadEnd> {
-    Ok(Told::default())
+    introduction::read(socket, patience)
 }
