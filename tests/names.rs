@@ -15,7 +15,9 @@ mod as_root {
     use std::time::{Duration, Instant};
 
     use nix::sys::signal::Signal;
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
+    use nix::sys::socket::{
+        AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect as connect_to, socket,
+    };
 
     use crate::support::peer::Peer;
     use crate::support::server::{Server, Setup};
@@ -134,8 +136,14 @@ mod as_root {
         answer
     }
 
-    /// A connection from an address of loopback, which has not been answered yet.
+    /// A connection from an address of loopback that has asked for a session.
     fn from(server: &Server, client: Ipv4Addr) -> Peer {
+        let mut peer = connect(server, client);
+        peer.send(&server.upgrade("/").bytes());
+        peer
+    }
+
+    fn connect(server: &Server, client: Ipv4Addr) -> Peer {
         let family = AddressFamily::Inet;
         let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
         bind(
@@ -144,10 +152,8 @@ mod as_root {
         )
         .unwrap();
         let to = SocketAddrV4::new(Ipv4Addr::LOCALHOST, server.port());
-        connect(socket.as_raw_fd(), &SockaddrIn::from(to)).unwrap();
-        let mut peer = Peer::over(socket);
-        peer.send(&server.upgrade("/").bytes());
-        peer
+        connect_to(socket.as_raw_fd(), &SockaddrIn::from(to)).unwrap();
+        Peer::over(socket)
     }
 
     #[track_caller]
@@ -168,6 +174,28 @@ mod as_root {
         expect_host(&server, NAMED, "client.example [client.example]");
         expect_host(&server, LIAR, "127.1.1.2 []");
         expect_host(&server, ODD, "127.1.1.3 []");
+    }
+
+    #[cfg(feature = "site")]
+    #[test]
+    fn a_script_is_told_the_name_too() {
+        use crate::support::http::Request;
+
+        if !may_serve_names() {
+            return;
+        }
+        let names = NameServer::start();
+        let script = "#!/bin/sh\necho Content-Type: text/plain\necho\necho $REMOTE_HOST\n";
+        let setup = names.setup().options(LOOK_UP).file("scripts/name", script);
+        let server = setup.options(&["--cgi-dir", "scripts"]).start();
+        for (client, host) in [(NAMED, "client.example\n"), (LIAR, "127.1.1.2\n")] {
+            let mut peer = connect(&server, client);
+            let request = Request::plain("/name", server.port());
+            peer.send(&request.line("GET /name HTTP/1.0").bytes());
+            let (bytes, _) = peer.drain();
+            let answer = String::from_utf8_lossy(&bytes).into_owned();
+            assert!(answer.ends_with(&format!("\r\n\r\n{host}")), "{answer}");
+        }
     }
 
     #[test]

@@ -33,8 +33,8 @@ pub(super) struct Peer {
     certificate: Option<(String, String)>,
     /// The client speaks TLS to a proxy, whatever that speaks to us.
     is_secure_before: bool,
-    /// What the client's address is called, if somebody has looked.
-    name: Option<String>,
+    /// What an address is called, if somebody has looked: a proxy has many clients.
+    name: Option<(IpAddr, Option<String>)>,
 }
 
 /// The two ends of a Unix socket.
@@ -83,7 +83,9 @@ impl Peer {
         if peer.is_tcp() {
             peer.unix = None;
             peer.user = env::var("TCPREMOTEINFO").ok();
-            peer.name = env::var("TCPREMOTEHOST").ok().filter(|it| !it.is_empty());
+            let name = env::var("TCPREMOTEHOST").ok().filter(|it| !it.is_empty());
+            peer.name = peer.remote.map(|remote| (remote.ip(), name));
+            peer.name = peer.name.filter(|(_, name)| name.is_some());
         }
         peer
     }
@@ -145,18 +147,22 @@ impl Peer {
 
     /// The client's name, if it is known.
     pub(super) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        let remote = self.remote?.ip();
+        let (ip, name) = self.name.as_ref()?;
+        name.as_deref().filter(|_| *ip == remote)
     }
 
-    /// Looks for the client's name as long as `patience` lasts, unless it is known already.
+    /// Looks for the client's name as long as `patience` lasts, unless somebody has.
     pub(super) fn look_up_name(&mut self, patience: Patience<'_>) {
-        let Some(remote) = self.remote.filter(|_| self.name.is_none()) else {
+        let is_known = |ip: IpAddr| self.name.as_ref().is_some_and(|known| known.0 == ip);
+        let Some(remote) = self.remote.filter(|remote| !is_known(remote.ip())) else {
             return;
         };
         let question = || name::of(remote.ip()).unwrap_or_default().into_bytes();
         let answer = ask(patience, MAX_NAME_LEN, question).unwrap_or_default();
         let answer = String::from_utf8(answer).unwrap_or_default();
-        self.name = Some(answer).filter(|name| !name.is_empty());
+        let name = Some(answer).filter(|name| !name.is_empty());
+        self.name = Some((remote.ip(), name));
     }
 
     pub(super) fn remote_port(&self) -> String {

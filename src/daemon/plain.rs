@@ -119,6 +119,7 @@ impl Session<'_> {
         let Ok(body) = body::Body::of(request) else {
             return End::Failed(Reject::BodyLength);
         };
+        self.look_up_name(request);
         let standing = &self.template.environment;
         let variables = standing.and_of(&self.peer, request, place, None);
         let reset = self.signals.ignored();

@@ -309,18 +309,21 @@ impl Session<'_> {
         if self.slot.is_some_and(|slot| !slot.leave_handshake()) {
             return self.turn_down(Reject::TooManyClients, Some(request));
         }
-        if self.config.reverse_lookup {
-            let deadline = accepted + self.config.handshake_timeout;
-            let deadline = deadline.min(Instant::now() + NAME_PATIENCE);
-            let patience = Patience::until(deadline, &self.signals);
-            self.peer.look_up_name(patience);
-            scope::begin(&self.peer, request);
-        }
+        self.look_up_name(request);
         match self.start_service(request, &upgrade) {
             Ok(service) => self
                 .join(request, &upgrade, service, head, accepted)
                 .map(Some),
             Err(reject) => self.turn_down(reject, Some(request)),
+        }
+    }
+
+    /// Looks for the client's name, if a program is to be told.
+    pub(super) fn look_up_name(&mut self, request: &Request<'_>) {
+        if self.config.reverse_lookup {
+            let patience = Patience::until(Instant::now() + NAME_PATIENCE, &self.signals);
+            self.peer.look_up_name(patience);
+            scope::begin(&self.peer, request);
         }
     }
 
