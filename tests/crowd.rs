@@ -215,7 +215,12 @@ fn a_page_s_connection_makes_room_when_all_places_are_taken() {
     page.send(&Request::plain("/", server.port()).bytes());
     assert_eq!(page.response().status, 200);
     sessions(&server, 2);
-    let mut late = server.open("/");
+    // It begins to wait when its answer has left, which may be a moment after that has come.
+    let mut late = wait_for("the page's place", || {
+        let mut late = server.connect();
+        late.send(&server.upgrade("/").bytes());
+        (late.response().status == 101).then_some(late)
+    });
     expect_echo(&mut late, "hello");
     expect_echo(&mut peer, "hello");
     assert_eq!(server.refusal(&server.upgrade("/")).status, 503);
