@@ -17,6 +17,8 @@ mod interop {
     mod clients;
     mod inetd;
     mod installed;
+    #[cfg(feature = "client")]
+    mod servers;
     mod systemd;
     mod tcpserver;
     mod unixserver;

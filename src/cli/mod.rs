@@ -151,7 +151,7 @@ where
     outcome.map_err(|failure| failure.said_by(flags::DIAL.program))
 }
 
-/// [`parse`] for a program that is called `name`, which may stand for another one's manners.
+/// [`parse()`] for a program that is called `name`, which may stand for another one's manners.
 ///
 /// # Errors
 ///

@@ -10,7 +10,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::{collection, sample};
 
-use super::flags::{Preset, Takes};
+#[cfg(feature = "client")]
+use super::flags::DIAL;
+use super::flags::{Flag, Preset, Table, Takes};
 use super::*;
 use crate::daemon::{InvalidUtf8, Program, ServiceStderr, Services, Source, UnixSocket};
 use crate::handshake::server::{Hosts, Origins};
@@ -43,45 +45,61 @@ fn refused(line: &str) -> String {
 // -- the table
 
 #[test]
-fn no_name_is_given_twice() {
-    let names: Vec<_> = SERVE.names().collect();
+fn the_table_of_the_server_is_in_order() {
+    check_table(&SERVE);
+}
+
+#[cfg(feature = "client")]
+#[test]
+fn the_table_of_the_client_is_in_order() {
+    check_table(&DIAL);
+}
+
+fn check_table<O: Spoken>(table: &Table<O>) {
+    let names: Vec<_> = table.names().collect();
     let different: HashSet<_> = names.iter().collect();
-    assert_eq!(names.len(), different.len());
+    assert_eq!(names.len(), different.len(), "a name is given twice");
     for name in &names {
-        assert!(SERVE.find(name).is_some(), "{name}");
+        assert!(table.find(name).is_some(), "{name}");
+        check_name(name);
     }
+    for flag in table.all() {
+        check_entry(flag);
+    }
+    assert!(table.all().is_sorted_by_key(|flag| flag.section));
+    for line in help::help(table).lines() {
+        assert!(line.len() <= 80, "{line}");
+    }
+    // Every default is a value of its option.
+    assert!(said::nothing(table).is_ok());
 }
 
-#[test]
-fn names_are_lower_case_words_with_hyphens() {
-    for name in SERVE.names().filter(|name| name.starts_with("--")) {
-        let word = &name[2..];
-        let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-        assert!(word.len() > 1 && word.bytes().all(is_plain), "{name}");
-        assert!(!word.starts_with('-') && !word.ends_with('-'), "{name}");
-    }
+/// Names are lower case words with hyphens.
+fn check_name(name: &str) {
+    let Some(word) = name.strip_prefix("--") else {
+        return;
+    };
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    assert!(word.len() > 1 && word.bytes().all(is_plain), "{name}");
+    assert!(!word.starts_with('-') && !word.ends_with('-'), "{name}");
 }
 
-#[test]
-fn every_entry_is_ascii_and_says_what_it_does() {
-    for flag in SERVE.all() {
-        let default = flag.default.printed().unwrap_or_default();
-        assert!(!flag.help.is_empty(), "--{}", flag.long);
-        assert!(!flag.help.ends_with('.'), "--{}", flag.long);
-        assert!(
-            flag.help.is_ascii() && default.is_ascii(),
-            "--{}",
-            flag.long
-        );
-        if let Some(name) = flag.takes.name() {
-            assert!(!name.is_empty() && name.is_ascii(), "--{}", flag.long);
-        }
+/// An entry is ASCII and says what the option does.
+fn check_entry<O>(flag: &Flag<O>) {
+    let default = flag.default.printed().unwrap_or_default();
+    assert!(!flag.help.is_empty(), "--{}", flag.long);
+    assert!(!flag.help.ends_with('.'), "--{}", flag.long);
+    assert!(
+        flag.help.is_ascii() && default.is_ascii(),
+        "--{}",
+        flag.long
+    );
+    if let Some(name) = flag.takes.name() {
+        assert!(!name.is_empty() && name.is_ascii(), "--{}", flag.long);
     }
-}
-
-#[test]
-fn sections_come_in_their_order() {
-    assert!(SERVE.all().is_sorted_by_key(|flag| flag.section));
+    if let (Preset::Value(value), Takes::OneOf(_, choices)) = (flag.default, flag.takes) {
+        assert!(choices.contains(&value), "--{}", flag.long);
+    }
 }
 
 #[test]
@@ -121,13 +139,6 @@ fn every_choice_of_an_option_is_accepted_and_means_something_else() {
             })
             .collect();
         assert_eq!(meanings.len(), choices.len(), "--{}", flag.long);
-    }
-}
-
-#[test]
-fn help_fits_eighty_columns() {
-    for line in help::help(&SERVE).lines() {
-        assert!(line.len() <= 80, "{line}");
     }
 }
 
@@ -718,4 +729,61 @@ fn the_last_word_under_one_name_holds() {
     assert!(!config("--reverse-lookup --reverse-lookup=false sh").reverse_lookup);
     refused("--port=1 --port 2 -p 1 sh");
     refused("--maxforks 1 --max-clients 2 sh");
+}
+
+// -- the client
+
+#[cfg(feature = "client")]
+mod dial {
+    use super::*;
+    use crate::dial::{self, Choice, Voice};
+
+    fn dialled(line: &str) -> dial::Config {
+        match parse_dial(line.split_whitespace().map(OsString::from)) {
+            Ok(DialOutcome::Dial(config)) => *config,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn without_options_everything_is_as_the_table_says() {
+        let config = dialled("ws://a/b");
+        assert_eq!(config.url.to_string(), "ws://a/b");
+        assert_eq!((config.program, config.unix), (None, None));
+        assert_eq!(config.proxy, Choice::Environment);
+        assert_eq!(config.record, Record::Line);
+        assert_eq!(config.invalid_utf8, InvalidUtf8::Replace);
+        assert_eq!(config.timeout, Duration::from_secs(30));
+        assert_eq!(config.ping, Some(Duration::from_secs(30)));
+        assert_eq!(config.max_message, None);
+        assert_eq!(config.voice, Voice::Normal);
+        assert_eq!((config.origin, config.user), (None, None));
+        assert_eq!(config.trust, dial::Trust::default());
+        assert!(!config.close_on_eof && !config.reconnect && !config.ready);
+    }
+
+    #[test]
+    fn options_may_stand_before_and_behind_the_address() {
+        for line in [
+            "-e --record typed ws://a -- sh -e",
+            "ws://a -e --record=typed sh -e",
+            "-e ws://a --record typed -- sh -e",
+            "-e --record typed -- ws://a sh -e",
+            "-e --record typed -- ws://a -- sh -e",
+        ] {
+            let config = dialled(line);
+            assert!(config.close_on_eof, "{line}");
+            assert_eq!(config.record, Record::Typed, "{line}");
+            let argv = config.program.map(|program| program.argv);
+            assert_eq!(argv, Some(vec!["sh".into(), "-e".into()]), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_user_may_stand_in_the_address() {
+        let user = |line| dialled(line).user;
+        assert_eq!(user("ws://me@a").as_deref(), Some("me"));
+        assert_eq!(user("--user you ws://me@a").as_deref(), Some("you"));
+        assert_eq!(dialled("ws://me@a/b").url.to_string(), "ws://a/b");
+    }
 }
