@@ -1,6 +1,6 @@
 //! websock: connects standard input and output, or a program, to a WebSocket server.
 //!
-//! Floor 3. [`Attempt`] leads from an address to an open connection, *near* is our end of it, and the
+//! Floor 3. *open* leads from an address to an open connection, *near* is our end of it, and the
 //! relay is the daemon's, which does not know which end it is.
 
 mod answer;
