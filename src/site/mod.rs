@@ -1,6 +1,6 @@
 //! What a request that asks for no upgrade gets, and how a request's path is read.
 //!
-//! Floor 3; knows no connection: an answer is a [`response`] that the caller sends.
+//! Floor 3; knows no connection: an answer is a `response` that the caller sends.
 
 #[cfg(feature = "site")]
 pub(crate) mod body;

@@ -129,9 +129,7 @@ pub(crate) fn masked_with(key: [u8; 4], first: u8, payload: impl AsRef<[u8]>) ->
 /// The header alone of a masked frame, its length in the shortest form.
 pub(crate) fn header(key: [u8; 4], first: u8, length: u64) -> Vec<u8> {
     let mut bytes = vec![first];
-    if let Ok(short) = u8::try_from(length)
-        && short < 126
-    {
+    if let Some(short) = u8::try_from(length).ok().filter(|short| *short < 126) {
         bytes.push(0x80 | short);
     } else if let Ok(medium) = u16::try_from(length) {
         bytes.push(0x80 | 126);

@@ -187,14 +187,20 @@ impl Outbound {
     /// What is still said is not waited for, such as by who holds the output of a service open that
     /// has ended. Whether it was open.
     pub(super) fn close_source(&mut self) -> bool {
-        if let Some(source) = &mut self.source
-            && let Pipe::Tagged(both) = &mut source.pipe
-        {
-            // A record that was begun is ended.
-            source.is_readable = true;
-            return both.close();
+        match &mut self.source {
+            Some(source) => match &mut source.pipe {
+                Pipe::Tagged(both) => {
+                    // A record that was begun is ended.
+                    source.is_readable = true;
+                    both.close()
+                }
+                Pipe::Plain(_) => {
+                    self.source = None;
+                    true
+                }
+            },
+            None => false,
         }
-        self.source.take().is_some()
     }
 
     /// Reads the pipe, if there is something and room for it.
