@@ -100,6 +100,25 @@ fn a_body_of_any_framing_reaches_the_script_whole() {
 }
 
 #[test]
+fn a_script_that_says_nothing_is_ended_in_time() {
+    let options = ["--cgi-dir", "scripts", "--idle-timeout", "200ms"];
+    let server = Setup::new(&["cat"])
+        .options(&options)
+        .file("scripts/run", "#!/bin/sh\necho $$ >pid\nexec sleep 300\n")
+        .start();
+    let (response, body) = curl::get(&server, "/run", &[]);
+    assert_eq!(response.status, 504);
+    assert_eq!(body, b"the program did not answer in time\n");
+    let line = server.log().event("refuse");
+    assert_eq!(
+        (line.get("status"), line.get("remedy")),
+        ("504", "--idle-timeout")
+    );
+    let pid = String::from_utf8_lossy(&server.got("scripts/pid")).into_owned();
+    process::wait_gone(pid.trim().parse().expect("a pid"));
+}
+
+#[test]
 fn a_client_that_asks_first_is_told_to_go_on() {
     let server = with_script(&[], "cat");
     let mut peer = server.connect();

@@ -214,7 +214,7 @@ impl Reject {
             Self::SpawnFailed => (500, "", "the program could not be started: the server's log says why"),
             Self::ScriptFailed => (502, "", "the program's answer is not one of CGI: the server's log says why"),
             Self::TooManyClients => (503, "--max-clients", "there are too many clients: try again later"),
-            Self::ScriptTimeout => (504, "", "the program did not answer in time"),
+            Self::ScriptTimeout => (504, "--idle-timeout", "the program did not answer in time"),
             Self::HttpVersion => (505, "", "send the request in HTTP/1.1: no other version is spoken here"),
         }
     }

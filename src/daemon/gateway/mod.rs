@@ -36,7 +36,8 @@ const HIGH_LEN: usize = 64 * 1024;
 /// One read.
 const READ_LEN: usize = 16 * 1024;
 
-/// How long a script may say nothing before its document begins, while nothing else moves either.
+/// How long a script may say nothing before its document begins, while nothing else moves either, if
+/// nothing else is configured.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Where no limit is set: far beyond the life of any connection.
@@ -322,7 +323,7 @@ impl Gateway<'_> {
             }
             deadline = deadline.min(at);
         } else if !self.document.has_begun() {
-            let at = self.moved + SILENCE;
+            let at = self.moved + self.lent.config.idle_timeout.unwrap_or(SILENCE);
             if at <= now {
                 return Err(End::Failed(Reject::ScriptTimeout));
             }
