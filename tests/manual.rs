@@ -207,6 +207,12 @@ fn the_readme_has_the_help() {
 }
 
 #[test]
+fn the_readmes_first_command_knows_which_program_to_run() {
+    assert!(read("README.md").contains("\ncargo run --release -- --console"));
+    assert!(read("Cargo.toml").contains("\ndefault-run = \"websockd\"\n"));
+}
+
+#[test]
 fn the_readme_is_short() {
     let readme = read("README.md");
     let (before, rest) = readme.split_once("<!-- help:").expect("the help block");
