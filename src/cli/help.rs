@@ -41,7 +41,8 @@ fn line<O>(flag: &Flag<O>) -> String {
     if let Some(name) = flag.takes.name() {
         text += &format!(" {name}");
     }
-    let mut line = format!("{text:COLUMN$}{}", flag.help);
+    // A name that is too long for its column is still apart from what it does.
+    let mut line = format!("{text:0$} {1}", COLUMN - 1, flag.help);
     if let Some(default) = flag.default.printed() {
         line += &format!(" [{default}]");
     }

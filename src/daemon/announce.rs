@@ -50,11 +50,7 @@ pub(super) fn say(places: &[Place], names: &[String], config: &Config) {
         Place::Path(_) | Place::Unnamed => None,
     });
     if let Some(first) = first.filter(|_| config.console) {
-        let scheme = if config.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = config.scheme();
         let url = if first.ip().is_loopback() || first.ip().is_unspecified() {
             format!("{scheme}://localhost:{}/", first.port())
         } else {

@@ -112,6 +112,11 @@ pub(crate) fn max_held_len(max_message: Option<u64>) -> usize {
 }
 
 impl Config {
+    /// The scheme of our own addresses.
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
     /// What of it a session's relay looks at.
     pub(super) fn relay(&self) -> Settings {
         Settings {

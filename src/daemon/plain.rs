@@ -20,7 +20,7 @@ use crate::sys::patience::Patience;
 
 use super::config::{Config, Services};
 use super::environment::Place;
-use super::gateway::{self, End, Lent};
+use super::gateway::{self, End, FOR_EVER, Lent};
 use super::request::{Head, Next};
 use super::route;
 use super::service::{Executable, Service};
@@ -35,9 +35,6 @@ const MAX_HOPS: usize = 10;
 /// How long a connection may wait for its next request, since it takes one of the places that
 /// `--max-clients` counts.
 const IDLE: Duration = Duration::from_secs(5);
-
-/// Where no limit is set: far beyond the life of any connection.
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What is sent at a time where one system call might take long.
 const CHUNK_LEN: u64 = 1 << 20;

@@ -282,11 +282,7 @@ impl Session<'_> {
         if let Err(reject) = server::admit(request, &self.config.policy, &self.peer.place()) {
             return self.refuse(reject, Some(request));
         }
-        let scheme = if self.config.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = self.config.scheme();
         let port = self.config.source.port();
         let extra = &self.config.headers.others;
         match redirect::response(request, scheme, port, extra) {

@@ -41,7 +41,7 @@ const READ_LEN: usize = 16 * 1024;
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Where no limit is set: far beyond the life of any connection.
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(super) const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What has become of a request to a script.
 #[derive(Debug)]
