@@ -45,6 +45,7 @@ pub use config::{
 };
 pub use proxy::Trusted;
 
+use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 
 use nix::sys::signal::Signal;
@@ -60,7 +61,7 @@ use crate::sys::{Error, fd, user};
 use announce::Place;
 use life::Life;
 use listen::Bound;
-use listener::{Leave, Listener};
+use listener::{Former, Leave, Listener};
 use orphans::Orphans;
 use peer::Peer;
 use pid_file::PidFile;
@@ -219,11 +220,19 @@ fn go_on(config: &Config, taken: Taken) -> Result<u8, Box<dyn std::error::Error>
     let signals = Signals::handle(&SIGNALS)?;
     log::restarted(handover.sessions.len());
     let template = Template::new(config)?;
+    let noted: HashMap<_, _> = handover.noted.into_iter().collect();
+    let taken: Vec<_> = noted.values().copied().collect();
     let orphans = match slots {
-        Some(slots) => Orphans::inherited(config.grace, slots, &handover.noted)?,
+        Some(slots) => Orphans::inherited(config.grace, slots, &taken)?,
         None => Orphans::new(config.grace)?,
     };
-    let sessions = (handover.sessions, orphans);
+    let sessions = handover.sessions.into_iter();
+    let sessions = sessions.map(|(pid, words)| Former {
+        pid,
+        words,
+        slot: noted.get(&pid).and_then(|number| orphans.slot(*number)),
+    });
+    let sessions = (sessions.collect(), orphans);
     let listener = Listener::new(config, sockets, signals, life, sessions)?;
     listen_on(&template, listener)
 }

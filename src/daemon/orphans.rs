@@ -1,7 +1,6 @@
 //! Services whose session ended before they did: killed, or by a fault. The listener takes them to
 //! their end, by the same steps: end of file, which they have already, time, SIGTERM, time, SIGKILL.
 
-use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -25,8 +24,6 @@ struct Orphan {
 pub(super) struct Orphans {
     grace: Duration,
     slots: Slots,
-    /// Where each session's service is noted.
-    noted: HashMap<Pid, Slot>,
     left: Vec<Orphan>,
 }
 
@@ -35,43 +32,22 @@ impl Orphans {
         Ok(Self {
             grace,
             slots: Slots::new()?,
-            noted: HashMap::new(),
             left: Vec::new(),
         })
     }
 
-    /// Those of our former self: the file of its slots, and the number of each session's.
-    pub(super) fn inherited(
-        grace: Duration,
-        file: OwnedFd,
-        noted: &[(Pid, usize)],
-    ) -> nix::Result<Self> {
-        let numbers: Vec<_> = noted.iter().map(|(_, number)| *number).collect();
-        let slots = Slots::inherited(file, &numbers)?;
-        let slot_of = |(session, number): &(Pid, usize)| Some((*session, slots.slot(*number)?));
+    /// Those of our former self: the file of its slots, and the numbers of those that are taken.
+    pub(super) fn inherited(grace: Duration, file: OwnedFd, taken: &[usize]) -> nix::Result<Self> {
         Ok(Self {
             grace,
-            noted: noted.iter().filter_map(slot_of).collect(),
-            slots,
+            slots: Slots::inherited(file, taken)?,
             left: Vec::new(),
         })
     }
 
-    /// Each session, and the number of its slot.
-    pub(super) fn noted(&self) -> Vec<(Pid, usize)> {
-        let noted = self.noted.iter();
-        noted.map(|(pid, slot)| (*pid, slot.number())).collect()
-    }
-
-    /// A session's slot.
-    pub(super) fn slot(&self, session: Pid) -> Option<Slot> {
-        self.noted.get(&session).copied()
-    }
-
-    /// Each session that has answered a request and waits for another.
-    pub(super) fn idle(&self) -> impl Iterator<Item = (Pid, Slot)> {
-        let noted = self.noted.iter().map(|(pid, slot)| (*pid, *slot));
-        noted.filter(|(_, slot)| slot.is_idle())
+    /// The slot of this number.
+    pub(super) fn slot(&self, number: usize) -> Option<Slot> {
+        self.slots.slot(number)
     }
 
     /// The file of the slots.
@@ -84,19 +60,13 @@ impl Orphans {
         self.slots.take()
     }
 
-    /// A session has begun; `None`: it could not.
-    pub(super) fn begin(&mut self, session: Option<Pid>, slot: Slot) {
-        match session {
-            Some(session) => drop(self.noted.insert(session, slot)),
-            None => self.slots.give(slot),
-        }
+    /// There is no such session.
+    pub(super) fn give(&mut self, slot: Slot) {
+        self.slots.give(slot);
     }
 
-    /// A session has ended. If its service is still noted, it becomes ours.
-    pub(super) fn end(&mut self, session: Pid, now: Instant) {
-        let Some(slot) = self.noted.remove(&session) else {
-            return;
-        };
+    /// The session of this slot has ended. If its service is still noted, it becomes ours.
+    pub(super) fn take_over(&mut self, slot: Slot, now: Instant) {
         self.left.extend(slot.read().map(|group| Orphan {
             group,
             next: Signal::SIGTERM,

@@ -68,6 +68,13 @@ impl Pages {
             len,
         })
     }
+
+    /// Has them left out of what children of this process are given. A child must not drop them: the
+    /// addresses may be somebody else's there.
+    pub(super) fn keep_from_children(&self) -> nix::Result<()> {
+        // SAFETY: the mapping is ours; nothing changes about it in this process.
+        unsafe { madvise(self.start.cast(), self.len.get(), MmapAdvise::MADV_DONTFORK) }
+    }
 }
 
 // SAFETY: the mapping is owned by one value, as memory of the heap is by its box; nothing about it

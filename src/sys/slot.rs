@@ -3,6 +3,7 @@
 //! session is in its opening handshake, and may stay.
 #![expect(unsafe_code, reason = "mmap, and references into it")]
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -12,6 +13,8 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 use nix::sys::stat::fstat;
 use nix::unistd::{Pid, ftruncate};
+
+use super::table::Table;
 
 /// Slots mapped at a time. They fill whole pages, whatever a page is.
 const CHUNK: usize = 16 * 1024;
@@ -103,7 +106,7 @@ impl Slot {
 pub(crate) struct Slots {
     file: OwnedFd,
     chunks: Vec<&'static [AtomicI32; CHUNK]>,
-    free: Vec<Slot>,
+    free: Table<Slot>,
     /// Those behind have never been taken.
     next: usize,
 }
@@ -121,8 +124,12 @@ impl Slots {
             slots.map()?;
         }
         slots.next = taken.iter().max().map_or(0, |last| last + 1);
-        let free = (0..slots.next).filter(|number| !taken.contains(number));
-        slots.free = free.filter_map(|number| slots.slot(number)).collect();
+        let taken: HashSet<_> = taken.iter().collect();
+        for number in (0..slots.next).filter(|number| !taken.contains(number)) {
+            if let Some(slot) = slots.slot(number) {
+                slots.free.push(slot)?;
+            }
+        }
         Ok(slots)
     }
 
@@ -130,7 +137,7 @@ impl Slots {
         Ok(Self {
             file,
             chunks: Vec::new(),
-            free: Vec::new(),
+            free: Table::new(),
             next: 0,
         })
     }
@@ -151,9 +158,9 @@ impl Slots {
         Ok(slot)
     }
 
-    /// Takes a slot back.
+    /// Takes a slot back. Where there is no memory for that, it stays unused.
     pub(crate) fn give(&mut self, slot: Slot) {
-        self.free.push(slot);
+        let _lost = self.free.push(slot);
     }
 
     fn take_new(&mut self) -> nix::Result<Slot> {

@@ -12,8 +12,9 @@ use crate::daemon::session::Client;
 use crate::handshake::Reject;
 use crate::sys::fd;
 use crate::sys::fork::{Fork, fork};
+use crate::sys::slot::Slot;
 
-use super::clients::{self, Task, Verdict};
+use super::clients::{self, Session, Task, Verdict};
 use super::{Accepted, Listener};
 
 /// Connections taken before signals are looked at again.
@@ -91,21 +92,24 @@ impl Listener<'_> {
         if let Some(acceptor) = &self.config.tls {
             acceptor.prepare();
         }
-        let slot = match self.orphans.prepare() {
+        let slot = match self.prepare() {
             Ok(slot) => slot,
             Err(errno) => {
-                self.pause.begin("share memory", errno, now);
+                self.pause.begin("get memory", errno, now);
                 self.expected.push((socket, remote));
                 return Begun::Not;
             }
         };
         match fork() {
             Ok(Fork::Parent(pid)) => {
-                self.orphans.begin(Some(pid), slot);
-                let number = self.clients.begin(pid, task, network);
-                if task == Task::Serve {
-                    self.handshakes.begin((pid, number), slot, (network, now));
-                }
+                let session = Session {
+                    pid,
+                    slot: Some(slot),
+                    task,
+                    network,
+                };
+                self.clients.begin(session);
+                self.handshakes.begin(&session, now);
                 self.life.note_session();
                 Begun::Elsewhere
             }
@@ -116,7 +120,7 @@ impl Listener<'_> {
                 slot: Some(slot),
             })),
             Err(errno) => {
-                self.orphans.begin(None, slot);
+                self.orphans.give(slot);
                 self.pause.begin("fork", errno, now);
                 self.expected.push((socket, remote));
                 Begun::Not
@@ -124,15 +128,22 @@ impl Listener<'_> {
         }
     }
 
+    /// What a session needs of us before it is there: when it is, nothing may fail.
+    fn prepare(&mut self) -> nix::Result<Slot> {
+        self.clients.reserve()?;
+        self.handshakes.reserve()?;
+        self.orphans.prepare()
+    }
+
     /// Judges a client from this network, and takes their place from those in their handshake who have
     /// to leave for that.
     fn judge(&mut self, network: Option<Network>, now: Instant) -> Verdict {
         let verdict = self.clients.judge(network);
         let ousted = match verdict {
-            Verdict::Serve => self.handshakes.make_room(&self.clients),
+            Verdict::Serve => self.handshakes.make_room(),
             Verdict::Refuse(Reject::TooManyFromAddress) => None,
             Verdict::Refuse(_) | Verdict::Drop => {
-                let stalled = self.handshakes.oust(&self.clients, now);
+                let stalled = self.handshakes.oust(now);
                 stalled.or_else(|| self.oust_idle())
             }
         };
@@ -147,7 +158,7 @@ impl Listener<'_> {
 
     /// Takes the place of one that has had an answer to a request and waits for another.
     fn oust_idle(&self) -> Option<Pid> {
-        let mut idle = self.orphans.idle();
+        let mut idle = self.clients.idle();
         idle.find_map(|(pid, slot)| slot.cut().then_some(pid))
     }
 }

@@ -1,6 +1,5 @@
 //! Who is there: the sessions, what each is for, and how many one network has.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use nix::unistd::Pid;
@@ -8,6 +7,8 @@ use nix::unistd::Pid;
 use crate::daemon::config::Config;
 use crate::daemon::network::Network;
 use crate::handshake::Reject;
+use crate::sys::slot::Slot;
+use crate::sys::table::Table;
 
 /// Processes of one kind that are there beside those which serve: a tenth of these, at least so many.
 const MIN_ASIDE: usize = 16;
@@ -24,11 +25,21 @@ pub(super) enum Task {
 
 /// One session.
 #[derive(Clone, Copy, Debug)]
-struct Session {
-    task: Task,
-    network: Option<Network>,
-    /// Its number among all.
-    number: u64,
+pub(super) struct Session {
+    pub(super) pid: Pid,
+    /// Where its service is noted; `None`: its former listener did not.
+    pub(super) slot: Option<Slot>,
+    pub(super) task: Task,
+    pub(super) network: Option<Network>,
+}
+
+/// A session of our former self's.
+#[derive(Clone, Debug)]
+pub(in crate::daemon) struct Former {
+    pub(in crate::daemon) pid: Pid,
+    /// What it said of it.
+    pub(in crate::daemon) words: String,
+    pub(in crate::daemon) slot: Option<Slot>,
 }
 
 /// What becomes of a new client.
@@ -45,10 +56,10 @@ pub(super) enum Verdict {
 pub(super) struct Clients {
     max: Option<usize>,
     max_from_network: Option<usize>,
-    sessions: HashMap<Pid, Session>,
+    /// The oldest first.
+    sessions: Table<Session>,
     /// How many sessions have each task, in the order of [`Task`].
     counts: [usize; 3],
-    next: u64,
 }
 
 impl Task {
@@ -72,51 +83,52 @@ impl Task {
 }
 
 impl Clients {
-    /// With the sessions there are already, and their words.
-    pub(super) fn new(config: &Config, sessions: &[(Pid, String)]) -> Self {
+    /// With the sessions there are already.
+    pub(super) fn new(config: &Config, sessions: &[Former]) -> nix::Result<Self> {
         let mut clients = Self {
             max: config.max_clients,
             max_from_network: config.max_clients_per_address,
-            sessions: HashMap::new(),
+            sessions: Table::new(),
             counts: [0; 3],
-            next: 0,
         };
-        for (pid, words) in sessions {
+        for Former { pid, words, slot } in sessions {
             let (task, network) = words.split_once(' ').unwrap_or((words, ""));
             if let Some(task) = Task::named(task) {
-                clients.begin(*pid, task, network.parse().ok());
+                clients.reserve()?;
+                clients.begin(Session {
+                    pid: *pid,
+                    slot: *slot,
+                    task,
+                    network: network.parse().ok(),
+                });
             }
         }
-        clients
+        Ok(clients)
     }
 
-    /// Each session, oldest first, and the words by which [`Clients::new`] knows it again.
+    /// Each session, and the words by which [`Clients::new`] knows it again.
     pub(super) fn words(&self) -> Vec<(Pid, String)> {
-        let words = self.sorted().into_iter().map(|(pid, session)| {
+        let words = self.iter().map(|session| {
             let mut words = session.task.name().to_owned();
             if let Some(network) = session.network {
                 words.push(' ');
                 words.push_str(&network.to_string());
             }
-            (pid, words)
+            (session.pid, words)
         });
         words.collect()
     }
 
-    /// Those who are served or will be, oldest first: process, number and network.
-    pub(super) fn served(&self) -> Vec<(Pid, u64, Option<Network>)> {
-        let served = self.sorted().into_iter();
-        let served = served.filter(|(_, it)| it.task == Task::Serve);
-        served
-            .map(|(pid, it)| (pid, it.number, it.network))
-            .collect()
+    /// Each session, and the number of its slot.
+    pub(super) fn noted(&self) -> Vec<(Pid, usize)> {
+        let noted = self.iter();
+        let noted = noted.filter_map(|it| Some((it.pid, it.slot?.number())));
+        noted.collect()
     }
 
-    fn sorted(&self) -> Vec<(Pid, Session)> {
-        let sessions = self.sessions.iter();
-        let mut sorted: Vec<_> = sessions.map(|(pid, it)| (*pid, *it)).collect();
-        sorted.sort_unstable_by_key(|(_, session)| session.number);
-        sorted
+    /// All of them, the oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter()
     }
 
     /// Those who wait for `max` clients at most, in a state in which they are of no use yet or any more.
@@ -139,48 +151,39 @@ impl Clients {
         }
     }
 
-    /// Counts a session; returns its number.
-    pub(super) fn begin(&mut self, pid: Pid, task: Task, network: Option<Network>) -> u64 {
-        let number = self.next;
-        self.next += 1;
-        let session = Session {
-            task,
-            network,
-            number,
-        };
-        self.sessions.insert(pid, session);
-        self.add(session, 1);
-        number
+    /// Makes room for one more.
+    pub(super) fn reserve(&mut self) -> nix::Result<()> {
+        self.sessions.reserve()
+    }
+
+    /// Counts a session, for which there is room.
+    pub(super) fn begin(&mut self, session: Session) {
+        let _in_its_room = self.sessions.push(session);
+        self.add(session.task, 1);
     }
 
     /// A session has been asked to leave, and counts no more.
     pub(super) fn dismiss(&mut self, pid: Pid) {
-        if let Some(session) = self.sessions.get_mut(&pid) {
-            let before = *session;
+        if let Some(session) = self.sessions.iter_mut().find(|it| it.pid == pid) {
+            let before = session.task;
             session.task = Task::Leave;
-            let after = *session;
             self.add(before, -1);
-            self.add(after, 1);
+            self.add(Task::Leave, 1);
         }
     }
 
-    /// A process has ended; whether it was a session.
-    pub(super) fn end(&mut self, pid: Pid) -> bool {
-        let Some(session) = self.sessions.remove(&pid) else {
-            return false;
-        };
-        self.add(session, -1);
-        true
+    /// A process has ended; which session it was, if it was one. Costs a look at those that have not.
+    pub(super) fn end(&mut self, pid: Pid) -> Option<Session> {
+        let at = self.iter().position(|it| it.pid == pid)?;
+        let session = self.sessions.remove(at)?;
+        self.add(session.task, -1);
+        Some(session)
     }
 
-    /// Whether the session of this process is that of this number.
-    pub(super) fn is(&self, pid: Pid, number: u64) -> bool {
-        let session = self.sessions.get(&pid);
-        session.is_some_and(|session| session.number == number)
-    }
-
-    pub(super) fn pids(&self) -> impl Iterator<Item = Pid> {
-        self.sessions.keys().copied()
+    /// Each session that has answered a request and waits for another.
+    pub(super) fn idle(&self) -> impl Iterator<Item = (Pid, Slot)> {
+        let noted = self.iter().filter_map(|it| Some((it.pid, it.slot?)));
+        noted.filter(|(_, slot)| slot.is_idle())
     }
 
     /// How many this network has. Costs a look at all, which nobody pays who has not bounded that.
@@ -188,7 +191,7 @@ impl Clients {
         let is_its = |session: &&Session| {
             session.network.is_some() && session.network == network && session.task == Task::Serve
         };
-        self.sessions.values().filter(is_its).count()
+        self.iter().filter(is_its).count()
     }
 
     /// How many sessions there are for a task.
@@ -208,9 +211,9 @@ impl Clients {
         self.sessions.is_empty()
     }
 
-    fn add(&mut self, session: Session, change: isize) {
-        for ((_, task), count) in Task::ALL.iter().zip(&mut self.counts) {
-            if *task == session.task {
+    fn add(&mut self, task: Task, change: isize) {
+        for ((_, it), count) in Task::ALL.iter().zip(&mut self.counts) {
+            if *it == task {
                 *count = count.saturating_add_signed(change);
             }
         }

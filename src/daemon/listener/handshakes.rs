@@ -1,15 +1,16 @@
 //! The bound on connections that are still in their opening handshake. Whoever connects and says nothing
 //! has a place of these, and loses it to who comes later: the places of those who talk are not theirs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use nix::unistd::Pid;
 
 use crate::daemon::network::Network;
 use crate::sys::slot::Slot;
+use crate::sys::table::Table;
 
-use super::clients::Clients;
+use super::clients::{Clients, Session, Task};
 
 /// A handshake that takes longer holds a place that somebody else can use better.
 const STALLED: Duration = Duration::from_secs(1);
@@ -18,8 +19,6 @@ const STALLED: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     pid: Pid,
-    /// Its number among the clients: the pid may be another's by now.
-    number: u64,
     slot: Slot,
     network: Option<Network>,
     since: Instant,
@@ -31,12 +30,12 @@ struct Pending {
 #[derive(Debug)]
 pub(super) struct Handshakes {
     max: Option<usize>,
-    pending: VecDeque<Pending>,
+    pending: Table<Pending>,
 }
 
 impl Pending {
-    fn is_over(&self, clients: &Clients) -> bool {
-        !clients.is(self.pid, self.number) || !self.slot.is_in_handshake()
+    fn is_over(&self) -> bool {
+        !self.slot.is_in_handshake()
     }
 }
 
@@ -45,26 +44,33 @@ impl Handshakes {
     pub(super) fn new(max_clients: Option<usize>) -> Self {
         Self {
             max: max_clients.map(|max| Clients::aside(max).min(max.div_ceil(2))),
-            pending: VecDeque::new(),
+            pending: Table::new(),
         }
     }
 
-    /// A session has begun.
-    pub(super) fn begin(
-        &mut self,
-        (pid, number): (Pid, u64),
-        slot: Slot,
-        (network, since): (Option<Network>, Instant),
-    ) {
-        if self.max.is_some() {
-            self.pending.push_back(Pending {
+    /// Makes room for one more to be noted.
+    pub(super) fn reserve(&mut self) -> nix::Result<()> {
+        self.pending.reserve()
+    }
+
+    /// A session has begun, and there is room to note it.
+    pub(super) fn begin(&mut self, session: &Session, since: Instant) {
+        let Session {
+            pid, slot, network, ..
+        } = *session;
+        if let (Some(slot), Some(_), Task::Serve) = (slot, self.max, session.task) {
+            let _in_its_room = self.pending.push(Pending {
                 pid,
-                number,
                 slot,
                 network,
                 since,
             });
         }
+    }
+
+    /// A session has ended.
+    pub(super) fn end(&mut self, session: &Session) {
+        self.pending.retain(|it| it.pid != session.pid);
     }
 
     /// Makes room for one more: `Some` is the session whose place is taken from it for that.
@@ -74,13 +80,13 @@ impl Handshakes {
     /// has all the time that it takes to be the oldest.
     ///
     /// Costs a look at the oldest as long as there is room, at all of them if there is none.
-    pub(super) fn make_room(&mut self, clients: &Clients) -> Option<Pid> {
+    pub(super) fn make_room(&mut self) -> Option<Pid> {
         let max = self.max?;
-        self.forget_oldest(clients);
+        self.forget_oldest();
         if self.pending.len() < max {
             return None;
         }
-        self.pending.retain(|it| !it.is_over(clients));
+        self.pending.retain(|it| !it.is_over());
         if self.pending.len() < max {
             return None;
         }
@@ -92,25 +98,25 @@ impl Handshakes {
 
     /// Takes the place of the one that has been in its handshake for longest, if that is long, as for
     /// [`Handshakes::make_room`].
-    pub(super) fn oust(&mut self, clients: &Clients, now: Instant) -> Option<Pid> {
-        self.forget_oldest(clients);
-        let oldest = self.pending.front()?;
+    pub(super) fn oust(&mut self, now: Instant) -> Option<Pid> {
+        self.forget_oldest();
+        let oldest = self.pending.first()?;
         if now.saturating_duration_since(oldest.since) < STALLED {
             return None;
         }
-        let pending = self.pending.pop_front()?;
+        let pending = self.pending.remove(0)?;
         pending.slot.cut().then_some(pending.pid)
     }
 
-    fn forget_oldest(&mut self, clients: &Clients) {
-        while self.pending.front().is_some_and(|it| it.is_over(clients)) {
-            self.pending.pop_front();
+    fn forget_oldest(&mut self) {
+        while self.pending.first().is_some_and(|it| it.is_over()) {
+            self.pending.remove(0);
         }
     }
 
     fn most_expendable(&self) -> Option<usize> {
         let mut counts = HashMap::new();
-        for pending in &self.pending {
+        for pending in self.pending.iter() {
             *counts.entry(pending.network).or_insert(0_usize) += 1;
         }
         let most = counts.values().max()?;

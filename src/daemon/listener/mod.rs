@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::frame::Utf8;
 use crate::handshake::key;
@@ -25,6 +24,7 @@ mod handshakes;
 mod pause;
 
 use clients::Clients;
+pub(super) use clients::Former;
 use handshakes::Handshakes;
 use pause::Pause;
 
@@ -91,7 +91,7 @@ impl<'c> Listener<'c> {
         sockets: Vec<OwnedFd>,
         signals: Signals,
         life: Life,
-        (sessions, orphans): (Vec<(Pid, String)>, Orphans),
+        (sessions, orphans): (Vec<Former>, Orphans),
     ) -> io::Result<Self> {
         know_the_processor();
         child::adopt_orphans()?;
@@ -105,12 +105,12 @@ impl<'c> Listener<'c> {
         let fd = signals.as_fd().as_raw_fd();
         poll.registry()
             .register(&mut SourceFd(&fd), SIGNALS, Interest::READABLE)?;
-        let clients = Clients::new(config, &sessions);
+        let clients = Clients::new(config, &sessions)?;
         let mut handshakes = Handshakes::new(config.max_clients);
-        for (pid, number, network) in clients.served() {
-            if let Some(slot) = orphans.slot(pid) {
-                handshakes.begin((pid, number), slot, (network, Instant::now()));
-            }
+        let now = Instant::now();
+        for session in clients.iter() {
+            handshakes.reserve()?;
+            handshakes.begin(session, now);
         }
         Ok(Self {
             config,
@@ -226,11 +226,14 @@ impl<'c> Listener<'c> {
         while let Some((pid, end)) = child::reap() {
             // What it had is free again.
             self.pause.end();
-            if !self.clients.end(pid) {
+            let Some(session) = self.clients.end(pid) else {
                 self.life.note_end(pid, end, &self.signals);
                 continue;
+            };
+            self.handshakes.end(&session);
+            if let Some(slot) = session.slot {
+                self.orphans.take_over(slot, now);
             }
-            self.orphans.end(pid, now);
             if let End::Signal(number) = end {
                 let sandboxed = match number == signal::number(Signal::SIGSYS) {
                     true => ", a system call that its sandbox does not allow",
@@ -246,7 +249,7 @@ impl<'c> Listener<'c> {
     fn restart(&mut self) {
         let handover = Handover {
             sessions: self.clients.words(),
-            noted: self.orphans.noted(),
+            noted: self.clients.noted(),
             ..Handover::default()
         };
         let sockets: Vec<_> = self.sockets.iter().map(|it| it.listener.as_fd()).collect();
@@ -276,9 +279,9 @@ impl<'c> Listener<'c> {
     }
 
     fn signal_sessions(&self, signal: Signal) {
-        for pid in self.clients.pids() {
+        for session in self.clients.iter() {
             // One that has just ended and is not reaped yet takes it without harm.
-            let _ended = kill(pid, signal);
+            let _ended = kill(session.pid, signal);
         }
     }
 }
