@@ -1,7 +1,7 @@
 //! The service's environment: RFC 3875, UCSPI, and what the operator adds.
 
 use std::env;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::handshake::{Reject, Request};
 use crate::log;
+use crate::sys::strings::Strings;
 
 use super::config::Config;
 use super::peer::Peer;
@@ -68,6 +69,19 @@ const NOT_PASSED_ON: [&str; 8] = [
     super::restart::VARIABLE,
 ];
 
+/// What speaks of a request's body, or of how it was framed.
+const ABOUT_BODY: [&str; 5] = [
+    "CONTENT_LENGTH",
+    "CONTENT_TYPE",
+    "HTTP_CONTENT_LENGTH",
+    "HTTP_CONTENT_TYPE",
+    "HTTP_TRANSFER_ENCODING",
+];
+
+/// How many variables a browser's request makes, and their bytes: for others there is more room.
+const USUAL_COUNT: usize = 48;
+const USUAL_LEN: usize = 2048;
+
 /// Where programs are looked for if nobody said.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -75,7 +89,7 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 /// pass on. Made once, before the first client.
 #[derive(Debug)]
 pub(super) struct Standing {
-    list: Vec<CString>,
+    strings: Strings,
     /// The operator's own, which win over what a request says.
     names: Vec<OsString>,
 }
@@ -88,14 +102,15 @@ impl Standing {
         if !all.iter().any(|(name, _)| name == "PATH") {
             all.push(("PATH".into(), DEFAULT_PATH.into()));
         }
-        Self {
-            list: all.iter().filter_map(entry).collect(),
-            names,
+        let mut strings = Strings::default();
+        for (name, value) in &all {
+            strings.add_variable(name, value);
         }
+        Self { strings, names }
     }
 
-    pub(super) fn as_slice(&self) -> &[CString] {
-        &self.list
+    pub(super) fn strings(&self) -> &Strings {
+        &self.strings
     }
 
     /// What this request adds.
@@ -105,16 +120,63 @@ impl Standing {
         request: &Request<'_>,
         place: &Place,
         protocol: Option<&str>,
-    ) -> Vec<CString> {
-        let mut all = of_request(peer, request, place, protocol);
-        all.extend(headers(request));
+    ) -> Strings {
+        let mut all = Variables {
+            strings: Strings::with_capacity(USUAL_COUNT, USUAL_LEN),
+            taken: &self.names,
+            barred: if place.file.is_some() {
+                &ABOUT_BODY
+            } else {
+                &[]
+            },
+        };
+        add_request(&mut all, peer, request, place, protocol);
+        add_headers(&mut all, request);
         if let Some(file) = &place.file {
-            all.retain(|(name, _)| !is_about_body(name));
-            all.extend(about_body(request));
-            all.push(("SCRIPT_FILENAME".into(), file.into()));
+            all.barred = &[];
+            add_body(&mut all, request);
+            all.text("SCRIPT_FILENAME", file.as_os_str().as_bytes());
         }
-        all.retain(|(name, _)| !self.names.contains(name));
-        all.iter().filter_map(entry).collect()
+        all.strings
+    }
+}
+
+/// Variables under way.
+struct Variables<'s> {
+    strings: Strings,
+    /// What the operator has set.
+    taken: &'s [OsString],
+    /// What is left out.
+    barred: &'static [&'static str],
+}
+
+impl Variables<'_> {
+    /// Adds one, whose name and value are what these append.
+    fn put(
+        &mut self,
+        write_name: impl FnOnce(&mut Vec<u8>),
+        write_value: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.strings.add(|out| {
+            let start = out.len();
+            write_name(out);
+            let name = out.get(start..).unwrap_or_default();
+            let is_taken = self.taken.iter().any(|it| it.as_bytes() == name);
+            if is_taken || self.barred.iter().any(|it| it.as_bytes() == name) {
+                return false;
+            }
+            out.push(b'=');
+            write_value(out);
+            true
+        });
+    }
+
+    fn text(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        let value = value.as_ref();
+        self.put(
+            |out| out.extend_from_slice(name.as_bytes()),
+            |out| out.extend_from_slice(value),
+        );
     }
 }
 
@@ -153,37 +215,18 @@ impl Place {
 }
 
 /// The variables of a script's body (RFC 3875 4.1.2 and 4.1.3), which are there only if it has one.
-fn about_body(request: &Request<'_>) -> impl Iterator<Item = (OsString, OsString)> {
-    let names = [
+fn add_body(all: &mut Variables<'_>, request: &Request<'_>) {
+    if !request.has_body() {
+        return;
+    }
+    for (name, header) in [
         ("CONTENT_LENGTH", "Content-Length"),
         ("CONTENT_TYPE", "Content-Type"),
-    ];
-    let names = names.into_iter().filter(|_| request.has_body());
-    names.filter_map(|(name, header)| {
-        let value = request.header(header)?;
-        Some((name.into(), OsStr::from_bytes(value).to_owned()))
-    })
-}
-
-/// What speaks of a body, or of how it was framed.
-fn is_about_body(name: &OsStr) -> bool {
-    let names = [
-        "CONTENT_LENGTH",
-        "CONTENT_TYPE",
-        "HTTP_CONTENT_LENGTH",
-        "HTTP_CONTENT_TYPE",
-        "HTTP_TRANSFER_ENCODING",
-    ];
-    names.iter().any(|it| name == *it)
-}
-
-/// `NAME=value`, as exec(3) takes it; `None` for what cannot be a variable.
-fn entry((name, value): &(OsString, OsString)) -> Option<CString> {
-    let mut entry = Vec::with_capacity(name.len() + value.len() + 2);
-    entry.extend_from_slice(name.as_bytes());
-    entry.push(b'=');
-    entry.extend_from_slice(value.as_bytes());
-    CString::new(entry).ok()
+    ] {
+        if let Some(value) = request.header(header) {
+            all.text(name, value);
+        }
+    }
 }
 
 /// What we were started with and pass on.
@@ -205,18 +248,15 @@ fn is_ours(name: &OsStr) -> bool {
     is_listed(&NAMES) || is_listed(&NOT_PASSED_ON) || is_header
 }
 
-fn of_request(
+fn add_request(
+    all: &mut Variables<'_>,
     peer: &Peer,
     request: &Request<'_>,
     place: &Place,
     protocol: Option<&str>,
-) -> Vec<(OsString, OsString)> {
+) {
     let host = request.host();
     let remote = peer.remote_ip();
-    let uri = match request.query() {
-        Some(query) => format!("{}?{query}", request.path()),
-        None => request.path().to_owned(),
-    };
     let local_port = peer.local_port();
     // A host without a port is at the scheme's own, wherever a proxy has led the client.
     let scheme_port = if peer.place().is_secure { 443 } else { 80 };
@@ -225,70 +265,91 @@ fn of_request(
         None => local_port.clone(),
     };
     let server_name = host.map_or_else(|| peer.local_ip(), |host| host.host.to_owned());
-    let text = |name: &str, value: &str| (name.into(), value.into());
     let id = unique_id();
     log::associate("id", id.as_bytes());
-    let mut all = vec![
-        text("AUTH_TYPE", ""),
-        text("CONTENT_LENGTH", ""),
-        text("CONTENT_TYPE", ""),
-        text("GATEWAY_INTERFACE", "CGI/1.1"),
-        ("PATH_INFO".into(), place.info.clone()),
-        ("PATH_TRANSLATED".into(), place.translated.clone()),
-        text("PROTO", peer.proto()),
-        text("QUERY_STRING", request.query().unwrap_or_default()),
-        text("REMOTE_ADDR", &remote),
-        text("REMOTE_HOST", peer.name().unwrap_or(&remote)),
-        text("REMOTE_IDENT", &peer.ident()),
-        text("REMOTE_PORT", &peer.remote_port()),
-        text("REMOTE_USER", ""),
-        text("REQUEST_METHOD", request.method()),
-        text("REQUEST_URI", &uri),
-        ("SCRIPT_NAME".into(), place.script.clone()),
-        text("SERVER_NAME", &server_name),
-        text("SERVER_PORT", &server_port),
-        text("SERVER_PROTOCOL", request.version()),
-        text(
-            "SERVER_SOFTWARE",
-            concat!("websockd/", env!("CARGO_PKG_VERSION")),
-        ),
-        text("UNIQUE_ID", &id),
-    ];
-    all.extend(protocol.map(|protocol| text("WEBSOCKET_PROTOCOL", protocol)));
-    all.extend(peer.is_secure().then(|| text("HTTPS", "on")));
-    if let Some((subject, sha256)) = peer.certificate() {
-        all.push(text("TLS_CLIENT_SHA256", sha256));
-        all.push(text("TLS_CLIENT_SUBJECT", subject));
+    all.text("AUTH_TYPE", "");
+    all.text("CONTENT_LENGTH", "");
+    all.text("CONTENT_TYPE", "");
+    all.text("GATEWAY_INTERFACE", "CGI/1.1");
+    all.text("PATH_INFO", place.info.as_bytes());
+    all.text("PATH_TRANSLATED", place.translated.as_bytes());
+    all.text("PROTO", peer.proto());
+    all.text("QUERY_STRING", request.query().unwrap_or_default());
+    all.text("REMOTE_ADDR", &remote);
+    all.text("REMOTE_HOST", peer.name().unwrap_or(&remote));
+    all.text("REMOTE_IDENT", peer.ident());
+    all.text("REMOTE_PORT", peer.remote_port());
+    all.text("REMOTE_USER", "");
+    all.text("REQUEST_METHOD", request.method());
+    all.put(
+        |out| out.extend_from_slice(b"REQUEST_URI"),
+        |out| {
+            out.extend_from_slice(request.path().as_bytes());
+            if let Some(query) = request.query() {
+                out.push(b'?');
+                out.extend_from_slice(query.as_bytes());
+            }
+        },
+    );
+    all.text("SCRIPT_NAME", place.script.as_bytes());
+    all.text("SERVER_NAME", server_name);
+    all.text("SERVER_PORT", server_port);
+    all.text("SERVER_PROTOCOL", request.version());
+    all.text(
+        "SERVER_SOFTWARE",
+        concat!("websockd/", env!("CARGO_PKG_VERSION")),
+    );
+    all.text("UNIQUE_ID", id);
+    if let Some(protocol) = protocol {
+        all.text("WEBSOCKET_PROTOCOL", protocol);
     }
-    let ucspi = peer.ucspi().into_iter();
-    all.extend(ucspi.map(|(name, value)| (name.into(), value)));
-    all
+    if peer.is_secure() {
+        all.text("HTTPS", "on");
+    }
+    if let Some((subject, sha256)) = peer.certificate() {
+        all.text("TLS_CLIENT_SHA256", sha256);
+        all.text("TLS_CLIENT_SUBJECT", subject);
+    }
+    for (name, value) in peer.ucspi() {
+        all.text(name, value.as_bytes());
+    }
 }
 
 /// The request's headers as `HTTP_NAME`. Lines of one name are one list (RFC 9110 5.3), cookies with
 /// their own separator (RFC 6265 5.4). A name with an underscore could pose as another one's, and Proxy
 /// would become a variable that programs take for the operator's.
-fn headers(request: &Request<'_>) -> Vec<(OsString, OsString)> {
-    let mut all: Vec<(OsString, OsString)> = Vec::new();
-    for (name, value) in request.headers() {
-        if name.contains('_') || name.eq_ignore_ascii_case("proxy") {
+fn add_headers(all: &mut Variables<'_>, request: &Request<'_>) {
+    for (at, (name, _)) in request.headers().enumerate() {
+        let mut before = request.headers().take(at);
+        let is_listed = before.any(|(it, _)| it.eq_ignore_ascii_case(name));
+        if is_listed || name.contains('_') || name.eq_ignore_ascii_case("proxy") {
             continue;
         }
-        let separator = match name.eq_ignore_ascii_case("cookie") {
-            true => "; ",
-            false => ", ",
-        };
-        let name = format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_"));
-        let value = OsStr::from_bytes(value);
-        match all.iter_mut().find(|(known, _)| *known == *name) {
-            Some((_, list)) => {
-                list.push(separator);
-                list.push(value);
-            }
-            None => all.push((name.into(), value.to_owned())),
-        }
+        all.put(
+            |out| {
+                out.extend_from_slice(b"HTTP_");
+                let upper = name.bytes().map(|byte| byte.to_ascii_uppercase());
+                out.extend(upper.map(|byte| if byte == b'-' { b'_' } else { byte }));
+            },
+            |out| write_list(name, request, out),
+        );
     }
-    all
+}
+
+/// The values of all lines of this name.
+fn write_list(name: &str, request: &Request<'_>, out: &mut Vec<u8>) {
+    let separator: &[u8] = match name.eq_ignore_ascii_case("cookie") {
+        true => b"; ",
+        false => b", ",
+    };
+    let lines = request.headers();
+    let lines = lines.filter(|(it, _)| it.eq_ignore_ascii_case(name));
+    for (count, (_, value)) in lines.enumerate() {
+        if count > 0 {
+            out.extend_from_slice(separator);
+        }
+        out.extend_from_slice(value);
+    }
 }
 
 /// A number no other request of this machine has: the time, and the process that serves it.

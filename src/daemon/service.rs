@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use crate::sys::child::{self, Command};
 use crate::sys::slot::Slot;
 use crate::sys::stream::Stream;
+use crate::sys::strings::Strings;
 use crate::sys::{Error, fd};
 
 use super::config::{Config, Program, ServiceStderr, Services};
@@ -70,17 +71,16 @@ impl<'c> Template<'c> {
 #[derive(Clone, Debug)]
 pub(super) struct Executable {
     pub(super) path: CString,
-    argv: Vec<CString>,
+    argv: Strings,
     /// Where it runs instead of where all do.
     home: Option<CString>,
 }
 
 impl Executable {
     fn of(program: &Program) -> Self {
-        let argv = program.argv.iter();
         Self {
             path: c_string(program.path.as_os_str()),
-            argv: argv.map(|it| c_string(it)).collect(),
+            argv: program.argv.iter().collect(),
             home: None,
         }
     }
@@ -96,10 +96,9 @@ impl Executable {
 
     /// The file at `path`, without arguments.
     pub(super) fn alone(path: &Path) -> Self {
-        let path = c_string(path.as_os_str());
         Self {
-            argv: vec![path.clone()],
-            path,
+            path: c_string(path.as_os_str()),
+            argv: [path].into_iter().collect(),
             home: None,
         }
     }
@@ -125,7 +124,7 @@ impl Service {
     pub(super) fn start(
         template: &Template<'_>,
         program: &Executable,
-        variables: &[CString],
+        variables: &Strings,
         reset: SigSet,
         slot: Option<Slot>,
     ) -> Result<Self, Error> {
@@ -136,7 +135,7 @@ impl Service {
         let pid = child::spawn(&Command {
             path: &program.path,
             argv: &program.argv,
-            env: [template.environment.as_slice(), variables],
+            env: [template.environment.strings(), variables],
             chdir: program.home.as_deref().or(template.chdir.as_deref()),
             stdin: stdin.as_fd(),
             stdout: stdout.as_fd(),

@@ -1,7 +1,7 @@
 //! Our end: standard input and output, or a program on two pipes.
 
 use std::env;
-use std::ffi::{CString, OsStr};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,6 +14,7 @@ use crate::sys::child::{self, Command};
 use crate::sys::fd;
 use crate::sys::signal::Signals;
 use crate::sys::stream::Stream;
+use crate::sys::strings::Strings;
 
 use super::error::Error;
 use super::password::VARIABLE;
@@ -42,11 +43,10 @@ pub(super) fn start(
     let (stdin, our_stdin) = fd::pipe().map_err(failed)?;
     let (our_stdout, stdout) = fd::pipe().map_err(failed)?;
     let stderr = io::stderr();
-    let argv: Vec<_> = program.argv.iter().map(|it| c_string(it)).collect();
     let pid = child::spawn(&Command {
-        path: &c_string(program.path.as_os_str()),
-        argv: &argv,
-        env: [&environment(protocol), &[]],
+        path: &CString::new(program.path.as_os_str().as_bytes()).unwrap_or_default(),
+        argv: &program.argv.iter().collect(),
+        env: [&environment(protocol), &Strings::default()],
         chdir: None,
         stdin: stdin.as_fd(),
         stdout: stdout.as_fd(),
@@ -69,25 +69,16 @@ pub(super) fn start(
 }
 
 /// Our environment without the password, and the subprotocol.
-fn environment(protocol: Option<&str>) -> Vec<CString> {
+fn environment(protocol: Option<&str>) -> Strings {
     let own = ["WEBSOCKET_PROTOCOL", VARIABLE];
-    let inherited = env::vars_os().filter(|(name, _)| !own.iter().any(|own| name == own));
-    let mut variables: Vec<_> = inherited
-        .map(|(mut name, value)| {
-            name.push("=");
-            name.push(value);
-            c_string(&name)
-        })
-        .collect();
+    let mut variables = Strings::default();
+    for (name, value) in env::vars_os() {
+        if !own.iter().any(|own| name == *own) {
+            variables.add_variable(&name, &value);
+        }
+    }
     if let Some(protocol) = protocol {
-        variables.push(c_string(OsStr::new(&format!(
-            "WEBSOCKET_PROTOCOL={protocol}"
-        ))));
+        variables.add_variable("WEBSOCKET_PROTOCOL".as_ref(), protocol.as_ref());
     }
     variables
-}
-
-/// A string for the kernel. What came from a command line or an environment holds no NUL.
-fn c_string(text: &OsStr) -> CString {
-    CString::new(text.as_bytes()).unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::head::MAX_HEADERS;
 use super::token::{elements, is_token, is_value_byte};
 
 /// The header lines of a head, in order.
@@ -11,6 +12,12 @@ use super::token::{elements, is_token, is_value_byte};
 pub(super) struct Headers<'a>(Vec<httparse::Header<'a>>);
 
 impl<'a> Headers<'a> {
+    /// Room for the lines of a head, or for as many as it may have.
+    pub(super) fn room_for(head: &[u8]) -> Vec<httparse::Header<'a>> {
+        let count = memchr::memchr_iter(b'\n', head).count();
+        vec![httparse::EMPTY_HEADER; count.min(MAX_HEADERS)]
+    }
+
     /// Takes the first `count` of `lines`: those that the parser has filled.
     pub(super) fn new(mut lines: Vec<httparse::Header<'a>>, count: usize) -> Self {
         lines.truncate(count);

@@ -2,7 +2,7 @@
 //!
 //! Floor 1. RFC 9112 2 to 6, RFC 6455 4.2.1.
 
-use super::head::{HeadError, HeadScanner, MAX_HEADERS};
+use super::head::{HeadError, HeadScanner};
 use super::headers::Headers;
 use super::host::Authority;
 use super::reject::Reject;
@@ -37,7 +37,7 @@ impl<'a> Request<'a> {
             .scan(head)?
             .ok_or(HeadError::Incomplete)?;
         let head = head.get(..len).unwrap_or_default();
-        let mut lines = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut lines = Headers::room_for(head);
         let mut parsed = httparse::Request::new(&mut lines);
         let outcome = parsed.parse(head).map_err(|error| reject(error, head))?;
         let (httparse::Status::Complete(_), Some(method), Some(raw_target), Some(minor)) =

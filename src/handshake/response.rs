@@ -3,7 +3,7 @@
 //! Floor 1. RFC 9112 4, RFC 6455 4.1.
 
 use super::client::ResponseError;
-use super::head::{HeadError, HeadScanner, MAX_HEADERS};
+use super::head::{HeadError, HeadScanner};
 use super::headers::Headers;
 
 /// A response head whose every line is right; whether it grants what was asked for is another
@@ -28,7 +28,7 @@ impl<'a> Response<'a> {
             .scan(head)?
             .ok_or(HeadError::Incomplete)?;
         let head = head.get(..len).unwrap_or_default();
-        let mut lines = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut lines = Headers::room_for(head);
         let mut parsed = httparse::Response::new(&mut lines);
         let outcome = parsed.parse(head).map_err(HeadError::from)?;
         let (httparse::Status::Complete(_), Some(status), Some(minor)) =

@@ -1,7 +1,7 @@
 //! Starting a program and ending its process group.
 #![expect(unsafe_code, reason = "clone, and what a child does before exec")]
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::atomic::AtomicI32;
@@ -16,6 +16,7 @@ use nix::unistd::{Pid, getpgrp};
 use super::limit::Limit;
 use super::signal;
 use super::slot::Slot;
+use super::strings::Strings;
 
 /// What the child needs of stack before it is another program, and as much again.
 const STACK_LEN: usize = 8 * 1024;
@@ -24,9 +25,9 @@ const STACK_LEN: usize = 8 * 1024;
 #[derive(Debug)]
 pub(crate) struct Command<'a> {
     pub(crate) path: &'a CStr,
-    pub(crate) argv: &'a [CString],
+    pub(crate) argv: &'a Strings,
     /// Two lists, one after the other.
-    pub(crate) env: [&'a [CString]; 2],
+    pub(crate) env: [&'a Strings; 2],
     pub(crate) chdir: Option<&'a CStr>,
     pub(crate) stdin: BorrowedFd<'a>,
     pub(crate) stdout: BorrowedFd<'a>,
@@ -124,14 +125,9 @@ impl SpawnError {
 }
 
 /// What exec(3) takes: pointers to the strings, then null.
-fn pointers(lists: &[&[CString]]) -> Vec<*const c_char> {
-    lists
-        .iter()
-        .copied()
-        .flatten()
-        .map(|it| it.as_ptr())
-        .chain([std::ptr::null()])
-        .collect()
+fn pointers(lists: &[&Strings]) -> Vec<*const c_char> {
+    let pointers = lists.iter().flat_map(|it| it.pointers());
+    pointers.chain([std::ptr::null()]).collect()
 }
 
 /// Goes on as the command's program; returns only if that fails.

@@ -2,13 +2,15 @@
 #![expect(unsafe_code, reason = "descriptors by number")]
 
 use std::convert::Infallible;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::unistd::execve;
+
+use super::strings::Strings;
 
 /// The first descriptor that is passed on, as in the socket-activation protocol.
 pub(crate) const FIRST: RawFd = 3;
@@ -21,8 +23,8 @@ pub(crate) const FIRST: RawFd = 3;
 /// The program cannot be run. Then every descriptor is what it was.
 pub(crate) fn replace(
     path: &CStr,
-    argv: &[CString],
-    env: &[CString],
+    argv: &Strings,
+    env: &Strings,
     pass: &[BorrowedFd<'_>],
 ) -> nix::Result<Infallible> {
     let end = FIRST + RawFd::try_from(pass.len()).map_err(|_| Errno::EMFILE)?;
@@ -31,7 +33,8 @@ pub(crate) fn replace(
     let copies = copies.into_iter().collect::<nix::Result<Vec<_>>>()?;
     let places = Places::take(end)?;
     let placed: nix::Result<Vec<()>> = (FIRST..).zip(&copies).map(place).collect();
-    let outcome = placed.and_then(|_| execve(path, argv, env));
+    let (argv, env): (Vec<_>, Vec<_>) = (argv.iter().collect(), env.iter().collect());
+    let outcome = placed.and_then(|_| execve(path, &argv, &env));
     places.restore();
     outcome
 }

@@ -22,6 +22,7 @@ pub(crate) mod signal;
 pub(crate) mod slot;
 pub(crate) mod socket;
 pub(crate) mod stream;
+pub(crate) mod strings;
 pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod user;

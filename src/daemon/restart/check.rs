@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 
 use crate::sys::child::{self, Command, End};
 use crate::sys::fd;
+use crate::sys::strings::Strings;
 
 use super::image::{self, Image};
 
@@ -43,7 +44,7 @@ impl Check {
         let pid = child::spawn(&Command {
             path: &image.file(),
             argv: &image.argv(Some("--check")),
-            env: [&image::environment(), &[]],
+            env: [&image::environment(), &Strings::default()],
             chdir: None,
             stdin: null.as_fd(),
             stdout: null.as_fd(),

@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::fd::BorrowedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf, absolute};
 use std::process;
 
 use crate::sys::exec;
+use crate::sys::strings::Strings;
 
 use super::VARIABLE;
 
@@ -57,20 +58,19 @@ impl Image {
         &self.path
     }
 
-    /// The file as a string for the kernel.
+    /// The file as a string for the kernel. What came by exec holds no NUL.
     pub(super) fn file(&self) -> CString {
-        c_string(self.path.as_os_str())
+        CString::new(self.path.as_os_str().as_bytes()).unwrap_or_default()
     }
 
     /// The arguments with `first` before them, if it is given.
-    pub(super) fn argv(&self, first: Option<&str>) -> Vec<CString> {
+    pub(super) fn argv(&self, first: Option<&str>) -> Strings {
         let first = first.map(OsStr::new);
         let rest = self.arguments.iter().map(OsString::as_os_str);
         [self.name.as_os_str()]
             .into_iter()
             .chain(first)
             .chain(rest)
-            .map(c_string)
             .collect()
     }
 
@@ -86,30 +86,27 @@ impl Image {
     ) -> Result<Infallible, String> {
         let pid = process::id();
         let mut env = environment();
-        env.extend(
-            [
-                format!("LISTEN_FDS={sockets}"),
-                format!("LISTEN_PID={pid}"),
-                format!("{VARIABLE}={pid}"),
-            ]
-            .map(|it| c_string(OsStr::new(&it))),
-        );
+        for (name, value) in [
+            ("LISTEN_FDS", sockets.to_string()),
+            ("LISTEN_PID", pid.to_string()),
+            (VARIABLE, pid.to_string()),
+        ] {
+            env.add_variable(name.as_ref(), value.as_ref());
+        }
         exec::replace(&self.file(), &self.argv(None), &env, pass)
             .map_err(|errno| format!("cannot run {:?}: {}", self.path, errno.desc()))
     }
 }
 
 /// The environment that we were started with, but for what was about descriptors.
-pub(super) fn environment() -> Vec<CString> {
-    env::vars_os()
-        .filter(|(name, _)| !OF_THIS_START.iter().any(|it| name == it))
-        .map(|(name, value)| {
-            let mut entry = name.into_vec();
-            entry.push(b'=');
-            entry.extend_from_slice(value.as_bytes());
-            CString::new(entry).unwrap_or_default()
-        })
-        .collect()
+pub(super) fn environment() -> Strings {
+    let mut all = Strings::default();
+    for (name, value) in env::vars_os() {
+        if !OF_THIS_START.iter().any(|it| name == *it) {
+            all.add_variable(&name, &value);
+        }
+    }
+    all
 }
 
 fn is_running(file: &Path) -> bool {
@@ -117,9 +114,4 @@ fn is_running(file: &Path) -> bool {
         return false;
     };
     (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-/// What came by exec holds no NUL.
-fn c_string(text: &OsStr) -> CString {
-    CString::new(text.as_bytes()).unwrap_or_default()
 }
