@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use websockd::cli::{self, Outcome};
 use websockd::{daemon, log};
 
+#[global_allocator]
+static HEAP: daemon::Heap = daemon::Heap;
+
 /// Runs the command line and turns its outcome into an exit code.
 fn main() -> ExitCode {
     let mut args = env::args_os();

@@ -54,6 +54,7 @@ use nix::unistd::{AccessFlags, access};
 use crate::log;
 use crate::sys::daemonize::{self, Detached, Lifeline};
 use crate::sys::fork::exit_now;
+pub use crate::sys::heap::Heap;
 use crate::sys::sandbox::Sandbox;
 use crate::sys::signal::Signals;
 use crate::sys::{Error, fd, user};

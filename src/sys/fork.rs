@@ -8,7 +8,9 @@
 //! a connection, no less memory, since it is the listener's writing that parts the pages).
 #![expect(unsafe_code, reason = "fork, _exit")]
 
-use nix::unistd::{ForkResult, Pid, fork as fork_process};
+use nix::errno::Errno;
+use nix::libc;
+use nix::unistd::Pid;
 
 /// Which of the two processes this is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,15 +28,41 @@ pub(crate) enum Fork {
 /// in the child for ever. `websockd` never starts one; `tests/floors.rs` holds it to that.
 pub(crate) fn fork() -> nix::Result<Fork> {
     // SAFETY: there is one thread, so the child finds no lock held and may go on as any process.
-    Ok(match unsafe { fork_process() }? {
-        ForkResult::Parent { child } => Fork::Parent(child),
-        ForkResult::Child => Fork::Child,
+    let pid = Errno::result(unsafe { fork_process() })?;
+    Ok(match pid {
+        0 => Fork::Child,
+        pid => Fork::Parent(Pid::from_raw(pid)),
     })
+}
+
+/// fork(3) without what it does for threads and handlers that this program has not, in two pages of the
+/// C library's own that each child would have for itself then.
+///
+/// # Safety
+///
+/// As fork(2): for the child of a process without threads everything is as it was, and the library keeps
+/// no process id (since 2.25) and asks for the thread's where it needs it.
+#[cfg(target_env = "gnu")]
+unsafe fn fork_process() -> libc::pid_t {
+    // SAFETY: a child with its own copy of all memory and this stack.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    libc::pid_t::try_from(pid).unwrap_or(-1)
+}
+
+/// fork(3), by which other libraries come to know the child's thread id.
+///
+/// # Safety
+///
+/// As fork(2).
+#[cfg(not(target_env = "gnu"))]
+unsafe fn fork_process() -> libc::pid_t {
+    // SAFETY: the caller's.
+    unsafe { libc::fork() }
 }
 
 /// Ends this process at once. Nothing that is left to do at an exit concerns a session: it has no
 /// buffered output, and what it inherited of the listener's is the listener's to flush.
 pub(crate) fn exit_now(status: u8) -> ! {
     // SAFETY: ends the process; no destructor or atexit handler that matters is left out.
-    unsafe { nix::libc::_exit(status.into()) }
+    unsafe { libc::_exit(status.into()) }
 }

@@ -9,6 +9,7 @@ pub(crate) mod daemonize;
 pub(crate) mod exec;
 pub(crate) mod fd;
 pub(crate) mod fork;
+pub(crate) mod heap;
 pub(crate) mod limit;
 pub(crate) mod name;
 pub(crate) mod pages;

@@ -1,9 +1,6 @@
 //! Memory that goes back to the kernel when it is dropped, which a heap does not promise: an idle
 //! session holds no buffer, and this is how.
-#![expect(
-    unsafe_code,
-    reason = "mmap and the slice over it, malloc_trim, madvise"
-)]
+#![expect(unsafe_code, reason = "mmap and the slice over it, madvise")]
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -13,17 +10,18 @@ use std::ptr::NonNull;
 use nix::libc;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 
+use super::heap;
+
 /// How much stack below the caller is given back: more than a session ever uses.
 const STACK_LEN: usize = 256 * 1024;
+
+/// More than the frames of a function that does nothing but a system call.
+const FRAMES_LEN: usize = 512;
 
 /// Gives back what the heap and the stack hold and nobody uses: what was needed to begin a session is
 /// many times what it takes to wait for the next byte. A few microseconds.
 pub(crate) fn give_back_unused() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: it only concerns memory that is free, and there is one thread.
-    unsafe {
-        libc::malloc_trim(0);
-    }
+    heap::give_back_unused();
     give_back_stack();
 }
 
@@ -32,9 +30,8 @@ pub(crate) fn give_back_unused() {
 fn give_back_stack() {
     let here = 0_u8;
     let page = 4096;
-    let top = (&raw const here).addr() & !(page - 1);
-    // One page lower, so that the frames of madvise itself stay.
-    let top = top - page;
+    // The frames of madvise itself stay.
+    let top = ((&raw const here).addr() - FRAMES_LEN) & !(page - 1);
     let start = std::ptr::without_provenance_mut(top - STACK_LEN);
     if let Some(start) = NonNull::<libc::c_void>::new(start) {
         // SAFETY: below the frame that runs there is nothing but what earlier calls left behind; the

@@ -52,15 +52,12 @@ impl Sandbox {
     /// Confines this process, which may signal no process group but `group` from now on, and opens no
     /// descriptor any more. Returns what the kernel does not have.
     pub(crate) fn enter(self, group: Pid) -> Vec<Lack> {
-        let Self {
-            ruleset,
-            mut filter,
-        } = self;
+        let Self { ruleset, filter } = self;
         let mut lacks = renounce();
         lacks.extend(restrict_access(ruleset));
         // The last: it does not let the others happen. From now on a system call that is not in the
         // list is the end, by `SIGSYS`.
-        lacks.extend(lack("seccomp", install(filter.of(getpid(), group))));
+        lacks.extend(lack("seccomp", install(&mut filter.of(getpid(), group))));
         lacks
     }
 }

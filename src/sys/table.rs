@@ -71,9 +71,10 @@ impl<T: Copy> Table<T> {
         self.reserve()?;
         if let Some(pages) = &mut self.pages {
             let values = pages.as_mut_ptr().cast::<T>();
-            // SAFETY: there is room for one more behind the values, and a mapping is aligned for any
-            // type.
-            unsafe { values.add(self.len).write(value) };
+            // SAFETY: there is room for one more behind the values.
+            let end = unsafe { values.add(self.len) };
+            // SAFETY: as above, and a mapping is aligned for any type.
+            unsafe { end.write(value) };
             self.len += 1;
         }
         Ok(())

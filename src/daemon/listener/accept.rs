@@ -12,6 +12,7 @@ use crate::daemon::session::Client;
 use crate::handshake::Reject;
 use crate::sys::fd;
 use crate::sys::fork::{Fork, fork};
+use crate::sys::heap;
 use crate::sys::slot::Slot;
 
 use super::clients::{self, Session, Task, Verdict};
@@ -48,8 +49,8 @@ impl Listener<'_> {
         }
         for number in 0..self.sockets.len() {
             for count in 1.. {
-                let socket = self.sockets.get_mut(number)?;
-                if !socket.is_ready {
+                let (socket, is_ready) = (self.sockets.get(number)?, self.ready.get_mut(number)?);
+                if !*is_ready {
                     break;
                 }
                 if self.clients.count(Task::Leave) >= MAX_LEAVING {
@@ -61,13 +62,13 @@ impl Listener<'_> {
                     self.pause.give_way(now);
                     break;
                 }
-                match fd::accept(&socket.listener) {
+                match fd::accept(socket) {
                     Ok(accepted) => match self.begin_session(accepted, now) {
                         Begun::Here(client) => return Some(client),
                         Begun::Elsewhere => {}
                         Begun::Not => return None,
                     },
-                    Err(Errno::EAGAIN) => socket.is_ready = false,
+                    Err(Errno::EAGAIN) => *is_ready = false,
                     // The client went before its turn came, or the way to it did.
                     Err(errno) if is_the_clients(errno) => {}
                     Err(errno) => {
@@ -113,12 +114,15 @@ impl Listener<'_> {
                 self.life.note_session();
                 Begun::Elsewhere
             }
-            Ok(Fork::Child) => Begun::Here(Box::new(Client {
-                peer: Peer::with_remote(&socket, remote),
-                socket,
-                refusal,
-                slot: Some(slot),
-            })),
+            Ok(Fork::Child) => {
+                heap::begin();
+                Begun::Here(Box::new(Client {
+                    peer: Peer::with_remote(&socket, remote),
+                    socket,
+                    refusal,
+                    slot: Some(slot),
+                }))
+            }
             Err(errno) => {
                 self.orphans.give(slot);
                 self.pause.begin("fork", errno, now);

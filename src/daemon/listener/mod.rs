@@ -15,8 +15,10 @@ use crate::handshake::key;
 use crate::log;
 use crate::sys::child::{self, End};
 use crate::sys::fd;
+use crate::sys::heap;
 use crate::sys::pages::give_back_unused;
 use crate::sys::signal::{self, Signals};
+use crate::sys::table::Table;
 
 mod accept;
 mod clients;
@@ -36,23 +38,6 @@ use super::session::Client;
 
 const SIGNALS: Token = Token(usize::MAX);
 
-/// A socket that listens, and what the kernel said of it.
-#[derive(Debug)]
-struct Socket {
-    listener: OwnedFd,
-    /// Clients wait, as far as we know.
-    is_ready: bool,
-}
-
-impl Socket {
-    fn new(listener: OwnedFd) -> Self {
-        Self {
-            listener,
-            is_ready: false,
-        }
-    }
-}
-
 /// A connection, and the address at its other end.
 type Accepted = (OwnedFd, Option<SocketAddr>);
 
@@ -71,7 +56,9 @@ pub(super) struct Listener<'c> {
     config: &'c Config,
     poll: Poll,
     /// Empty when we were told to end.
-    sockets: Vec<Socket>,
+    sockets: Vec<OwnedFd>,
+    /// At which of them clients wait, as far as we know.
+    ready: Table<bool>,
     signals: Signals,
     clients: Clients,
     handshakes: Handshakes,
@@ -96,9 +83,10 @@ impl<'c> Listener<'c> {
         know_the_processor();
         child::adopt_orphans()?;
         let poll = Poll::new()?;
-        let sockets: Vec<_> = sockets.into_iter().map(Socket::new).collect();
+        let mut ready = Table::new();
         for (number, socket) in sockets.iter().enumerate() {
-            let fd = socket.listener.as_raw_fd();
+            ready.push(false)?;
+            let fd = socket.as_raw_fd();
             poll.registry()
                 .register(&mut SourceFd(&fd), Token(number), Interest::READABLE)?;
         }
@@ -116,6 +104,7 @@ impl<'c> Listener<'c> {
             config,
             poll,
             sockets,
+            ready,
             signals,
             clients,
             handshakes,
@@ -143,6 +132,7 @@ impl<'c> Listener<'c> {
         self.life.ready();
         // Sessions would do it otherwise, each of them in its own copy of the heap.
         give_back_unused();
+        heap::prepare();
         if !self.expected.is_empty() {
             self.pause.give_way(Instant::now());
         }
@@ -158,8 +148,8 @@ impl<'c> Listener<'c> {
                 answer => answer?,
             }
             for event in &events {
-                match self.sockets.get_mut(event.token().0) {
-                    Some(socket) => socket.is_ready = true,
+                match self.ready.get_mut(event.token().0) {
+                    Some(is_ready) => *is_ready = true,
                     None => self.heed_signals(),
                 }
             }
@@ -252,7 +242,7 @@ impl<'c> Listener<'c> {
             noted: self.clients.noted(),
             ..Handover::default()
         };
-        let sockets: Vec<_> = self.sockets.iter().map(|it| it.listener.as_fd()).collect();
+        let sockets: Vec<_> = self.sockets.iter().map(AsFd::as_fd).collect();
         let Err(why) = self.life.execute(&sockets, self.orphans.slots(), handover);
         self.life.stays(&why);
     }
@@ -293,5 +283,6 @@ fn know_the_processor() {
     let sample = black_box([b'x'; 256]);
     black_box(key::accept_key(&sample));
     black_box(Utf8::new().check(&sample).is_ok());
+    black_box(memchr::memchr_iter(b'\n', &sample).count());
     black_box(memchr::memchr(b'\n', &sample));
 }

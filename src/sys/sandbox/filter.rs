@@ -93,13 +93,14 @@ impl Filter {
     }
 
     /// The program for the session with process id `own` whose service leads the process group `group`.
-    pub(super) fn of(&mut self, own: Pid, group: Pid) -> &mut [sock_filter] {
+    pub(super) fn of(&self, own: Pid, group: Pid) -> Vec<sock_filter> {
+        let mut program = self.program.clone();
         for (place, value) in [(self.own, own.as_raw()), (self.group, -group.as_raw())] {
-            if let Some(instruction) = self.program.get_mut(place) {
+            if let Some(instruction) = program.get_mut(place) {
                 instruction.k = word(value);
             }
         }
-        &mut self.program
+        program
     }
 }
 

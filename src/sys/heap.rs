@@ -1,0 +1,362 @@
+//! The heap of a session: pages that nobody else writes to.
+//!
+//! What a session takes from the heap that it inherits lies in pages that are the listener's, too, a
+//! little in each, and every page that it writes to is copied for it. So it takes what it needs, which
+//! is little, from pages of its own, one after the other, and gives a page back when nothing in it is
+//! used any more. What it finds there of the listener's it leaves alone.
+#![expect(unsafe_code, reason = "an allocator, mmap")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use nix::libc;
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous};
+
+/// Bytes of a page of an arena.
+const PAGE_LEN: usize = 4096;
+
+/// Pages of an arena. They are used, and cost anything, as they are needed.
+const PAGES: usize = 64;
+
+/// Bytes of an arena.
+const LEN: usize = PAGES * PAGE_LEN;
+
+/// The longest piece that comes from an arena. Longer ones, which a session seldom needs, are the
+/// system's.
+const MAX_LEN: usize = 2048;
+
+/// Every piece begins at a multiple of this.
+const ALIGN: usize = 16;
+
+/// Bytes that hold the arena itself, at its beginning.
+const HEAD_LEN: usize = size_of::<Arena>().next_multiple_of(ALIGN);
+
+/// The arena of this process, if there is one.
+static ARENA: AtomicPtr<Arena> = AtomicPtr::new(ptr::null_mut());
+
+/// The program's allocator: the system's, and in a session the session's own in front of it.
+///
+/// For a program without threads: there is one arena, and nothing keeps two from it.
+#[derive(Debug)]
+pub struct Heap;
+
+/// What is taken and free in the pages behind it. All zero: it is not used yet.
+#[derive(Debug)]
+struct Arena {
+    /// Pieces of each page that are in use. The first page has one more, which is this.
+    used: [u16; PAGES],
+    /// Where the next piece begins if its page has room.
+    next: usize,
+    /// Whether a piece has been the system's since this began: then those from outside are not all
+    /// inherited.
+    has_borrowed: bool,
+}
+
+/// Whose a piece is.
+enum Owner {
+    /// The arena's: where it begins there.
+    Arena(&'static mut Arena, usize),
+    /// The listener's: its pages are not to be touched.
+    Listener,
+    System,
+}
+
+/// Maps an arena for the processes that will be forked. Without memory for it they do without.
+pub(crate) fn prepare() {
+    let Some(len) = NonZeroUsize::new(LEN) else {
+        return;
+    };
+    let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: a private anonymous mapping at an address of the kernel's choice touches no memory that is
+    // in use.
+    let mapped = unsafe { mmap_anonymous(None, len, protection, MapFlags::MAP_PRIVATE) };
+    if let Ok(start) = mapped {
+        ARENA.store(start.as_ptr().cast(), Ordering::Relaxed);
+    }
+}
+
+/// Has this process, which has just been forked, take what it needs from its arena.
+pub(crate) fn begin() {
+    if let Some(arena) = arena() {
+        arena.begin();
+    }
+}
+
+/// Gives back to the kernel what is free.
+pub(crate) fn give_back_unused() {
+    let arena = arena().filter(|arena| arena.is_begun());
+    for unused in arena.iter().flat_map(|arena| arena.unused()) {
+        if let Some(start) = NonNull::new(at(unused.start)) {
+            // SAFETY: nothing is used in these pages; the next piece finds zeroes.
+            let _given_back =
+                unsafe { madvise(start.cast(), unused.len(), MmapAdvise::MADV_DONTNEED) };
+        }
+    }
+    #[cfg(target_env = "gnu")]
+    if arena.is_none_or(|arena| arena.has_borrowed) {
+        // SAFETY: it only concerns memory that is free, and there is one thread.
+        unsafe {
+            libc::malloc_trim(0);
+        }
+    }
+}
+
+/// The arena, if there is one. Nobody keeps it while somebody else asks for it.
+fn arena() -> Option<&'static mut Arena> {
+    // SAFETY: it is null or the mapping, which begins with a valid arena and is there for good.
+    unsafe { ARENA.load(Ordering::Relaxed).as_mut() }
+}
+
+/// The address of a place in the arena.
+fn at(offset: usize) -> *mut u8 {
+    ARENA
+        .load(Ordering::Relaxed)
+        .cast::<u8>()
+        .wrapping_add(offset)
+}
+
+/// Where in the arena a piece comes from. `None`: the system has to give it.
+fn take(layout: Layout) -> Option<*mut u8> {
+    let arena = arena().filter(|arena| arena.is_begun())?;
+    let taken = arena.take(layout);
+    arena.has_borrowed |= taken.is_none();
+    taken.map(at)
+}
+
+fn owner(piece: *const u8) -> Owner {
+    let Some(arena) = arena().filter(|arena| arena.is_begun()) else {
+        return Owner::System;
+    };
+    let offset = piece.addr().wrapping_sub(at(0).addr());
+    if offset < LEN {
+        Owner::Arena(arena, offset)
+    } else if arena.has_borrowed {
+        Owner::System
+    } else {
+        Owner::Listener
+    }
+}
+
+// SAFETY: pieces of the arena are aligned as they must be, do not overlap, and stay until they are given
+// back; all others are the system's.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's.
+        take(layout).unwrap_or_else(|| unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        match take(layout) {
+            Some(piece) => {
+                // SAFETY: it is as long.
+                unsafe { piece.write_bytes(0, layout.size()) };
+                piece
+            }
+            // SAFETY: the caller's.
+            None => unsafe { System.alloc_zeroed(layout) },
+        }
+    }
+
+    unsafe fn dealloc(&self, piece: *mut u8, layout: Layout) {
+        match owner(piece) {
+            Owner::Arena(arena, offset) => arena.give(offset, layout.size()),
+            Owner::Listener => {}
+            // SAFETY: the caller's, and it came from there.
+            Owner::System => unsafe { System.dealloc(piece, layout) },
+        }
+    }
+
+    unsafe fn realloc(&self, piece: *mut u8, layout: Layout, new_len: usize) -> *mut u8 {
+        match owner(piece) {
+            Owner::Arena(arena, offset) => {
+                if arena.stretch(offset, layout.size(), new_len) {
+                    return piece;
+                }
+            }
+            Owner::Listener => {}
+            // SAFETY: the caller's, and it came from there.
+            Owner::System => return unsafe { System.realloc(piece, layout, new_len) },
+        }
+        // SAFETY: the caller's: the new length does not overflow with the alignment.
+        let new = unsafe { Layout::from_size_align_unchecked(new_len, layout.align()) };
+        // SAFETY: the caller's: the new length is not zero.
+        let moved = unsafe { self.alloc(new) };
+        if !moved.is_null() {
+            // SAFETY: both are as long, and the old one is the caller's until now.
+            unsafe { ptr::copy_nonoverlapping(piece, moved, layout.size().min(new_len)) };
+            // SAFETY: as above.
+            unsafe { self.dealloc(piece, layout) };
+        }
+        moved
+    }
+}
+
+impl Arena {
+    fn begin(&mut self) {
+        self.used = [0; PAGES];
+        self.used[0] = 1;
+        self.next = HEAD_LEN;
+    }
+
+    fn is_begun(&self) -> bool {
+        self.next > 0
+    }
+
+    /// Finds room for a piece; where it begins.
+    fn take(&mut self, layout: Layout) -> Option<usize> {
+        if layout.size() > MAX_LEN || layout.align() > ALIGN {
+            return None;
+        }
+        let len = layout.size().next_multiple_of(ALIGN);
+        if self.room() < len {
+            let page = self.used.iter().position(|used| *used == 0)?;
+            self.next = page * PAGE_LEN;
+        }
+        let at = self.next;
+        self.count(at)?;
+        self.next += len;
+        Some(at)
+    }
+
+    fn count(&mut self, at: usize) -> Option<()> {
+        let used = self.used.get_mut(at / PAGE_LEN)?;
+        *used += 1;
+        Some(())
+    }
+
+    /// How much the page of the next piece has left.
+    fn room(&self) -> usize {
+        self.next.next_multiple_of(PAGE_LEN) - self.next
+    }
+
+    /// A piece is free.
+    fn give(&mut self, at: usize, len: usize) {
+        let page = at / PAGE_LEN;
+        if let Some(used) = self.used.get_mut(page) {
+            *used -= 1;
+            let is_last = at + len.next_multiple_of(ALIGN) == self.next;
+            if is_last {
+                self.next = at;
+            }
+        }
+    }
+
+    /// Makes the last piece longer or shorter where it is; whether that went.
+    fn stretch(&mut self, at: usize, old_len: usize, len: usize) -> bool {
+        let is_last = at + old_len.next_multiple_of(ALIGN) == self.next;
+        let end = at + len.next_multiple_of(ALIGN);
+        let fits = end <= (at / PAGE_LEN + 1) * PAGE_LEN;
+        if is_last && fits {
+            self.next = end;
+        }
+        fits && is_last
+    }
+
+    /// Runs of pages in which nothing is used.
+    fn unused(&self) -> impl Iterator<Item = Range<usize>> {
+        let pages = self.used.iter().enumerate();
+        pages
+            .filter(|(_, used)| **used == 0)
+            .map(|(page, _)| page * PAGE_LEN..(page + 1) * PAGE_LEN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arena() -> Arena {
+        let mut arena = Arena {
+            used: [0; PAGES],
+            next: 0,
+            has_borrowed: false,
+        };
+        arena.begin();
+        arena
+    }
+
+    fn bytes(len: usize) -> Layout {
+        Layout::from_size_align(len, 1).expect("a layout")
+    }
+
+    #[test]
+    fn pieces_are_aligned_and_lie_apart_within_their_pages() {
+        let mut arena = arena();
+        let mut end = HEAD_LEN;
+        for len in (1..=MAX_LEN).step_by(7) {
+            let Some(at) = arena.take(bytes(len)) else {
+                break;
+            };
+            assert!(at >= end && at % ALIGN == 0 && at + len <= LEN);
+            assert_eq!(at / PAGE_LEN, (at + len - 1) / PAGE_LEN, "{at} {len}");
+            end = at + len;
+        }
+        assert!(end > LEN - PAGE_LEN, "all of it");
+        assert_eq!(arena.take(bytes(MAX_LEN)), None);
+    }
+
+    #[test]
+    fn what_is_long_or_aligned_beyond_the_usual_is_not_for_it() {
+        let mut arena = arena();
+        assert_eq!(arena.take(bytes(MAX_LEN + 1)), None);
+        let page = Layout::from_size_align(16, 32).expect("a layout");
+        assert_eq!(arena.take(page), None);
+        assert!(arena.take(bytes(MAX_LEN)).is_some());
+    }
+
+    #[test]
+    fn a_page_is_used_again_when_nothing_in_it_is() {
+        let mut arena = arena();
+        let mut taken = Vec::new();
+        while let Some(at) = arena.take(bytes(1000)) {
+            taken.push(at);
+        }
+        for at in taken.iter().filter(|at| **at / PAGE_LEN == 7) {
+            assert_eq!(arena.take(bytes(1000)), None);
+            arena.give(*at, 1000);
+        }
+        assert_eq!(arena.take(bytes(1000)), Some(7 * PAGE_LEN));
+    }
+
+    #[test]
+    fn the_last_piece_gives_its_room_back_and_grows_in_its_place() {
+        let mut arena = arena();
+        let first = arena.take(bytes(40)).expect("room");
+        let last = arena.take(bytes(40)).expect("room");
+        assert!(!arena.stretch(first, 40, 50), "something is behind it");
+        assert!(arena.stretch(last, 40, 400) && arena.stretch(last, 400, 300));
+        assert!(
+            !arena.stretch(last, 300, PAGE_LEN),
+            "not into the next page"
+        );
+        assert_eq!(arena.take(bytes(8)), Some(last + 304));
+        arena.give(last + 304, 8);
+        arena.give(last, 300);
+        assert_eq!(arena.take(bytes(16)), Some(last));
+    }
+
+    #[test]
+    fn pages_without_a_piece_are_given_back() {
+        let mut arena = arena();
+        let unused = |arena: &Arena| {
+            arena
+                .unused()
+                .map(|it| it.start / PAGE_LEN)
+                .collect::<Vec<_>>()
+        };
+        let all_but = |pages: &[usize]| {
+            (0..PAGES)
+                .filter(|it| !pages.contains(it))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(unused(&arena), all_but(&[0]));
+        let pieces: Vec<_> = (0..6).filter_map(|_| arena.take(bytes(MAX_LEN))).collect();
+        assert_eq!(unused(&arena), all_but(&[0, 1, 2, 3]));
+        arena.give(pieces[1], MAX_LEN);
+        arena.give(pieces[2], MAX_LEN);
+        assert_eq!(unused(&arena), all_but(&[0, 2, 3]));
+    }
+}
