@@ -24,9 +24,9 @@ const PAGES: usize = 64;
 /// Bytes of an arena.
 const LEN: usize = PAGES * PAGE_LEN;
 
-/// The longest piece that comes from an arena. Longer ones, which a session seldom needs, are the
-/// system's.
-const MAX_LEN: usize = 2048;
+/// The longest piece that comes from an arena: a page. Longer ones, which a session seldom needs, are
+/// the system's.
+const MAX_LEN: usize = PAGE_LEN;
 
 /// Every piece begins at a multiple of this.
 const ALIGN: usize = 16;
@@ -340,23 +340,19 @@ mod tests {
 
     #[test]
     fn pages_without_a_piece_are_given_back() {
+        let half = PAGE_LEN / 2;
+        let unused = |arena: &Arena| -> Vec<_> {
+            let first = arena.unused().take(4);
+            first.map(|it| (it.start / PAGE_LEN, it.len())).collect()
+        };
+        let pages = |all: [usize; 4]| all.map(|page| (page, PAGE_LEN)).to_vec();
         let mut arena = arena();
-        let unused = |arena: &Arena| {
-            arena
-                .unused()
-                .map(|it| it.start / PAGE_LEN)
-                .collect::<Vec<_>>()
-        };
-        let all_but = |pages: &[usize]| {
-            (0..PAGES)
-                .filter(|it| !pages.contains(it))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(unused(&arena), all_but(&[0]));
-        let pieces: Vec<_> = (0..6).filter_map(|_| arena.take(bytes(MAX_LEN))).collect();
-        assert_eq!(unused(&arena), all_but(&[0, 1, 2, 3]));
-        arena.give(pieces[1], MAX_LEN);
-        arena.give(pieces[2], MAX_LEN);
-        assert_eq!(unused(&arena), all_but(&[0, 2, 3]));
+        assert_eq!(unused(&arena), pages([1, 2, 3, 4]));
+        let pieces: Vec<_> = (0..6).filter_map(|_| arena.take(bytes(half))).collect();
+        assert_eq!(unused(&arena), pages([4, 5, 6, 7]));
+        arena.give(pieces[1], half);
+        assert_eq!(unused(&arena), pages([4, 5, 6, 7]));
+        arena.give(pieces[2], half);
+        assert_eq!(unused(&arena), pages([1, 4, 5, 6]));
     }
 }

@@ -1,8 +1,8 @@
 //! The system calls a session may make, as a program for the kernel (seccomp(2), BPF).
 //!
 //! Written by hand, not by a crate: each session has the kernel take it over, and pays for what the
-//! kernel does then. It translates the program; a search tree over the numbers keeps that short and the
-//! answers quick. And it asks a program that only looks at numbers about every system call there is, to
+//! kernel does then. It translates the program, which takes longer than any search in it saves: so that is
+//! short, a list of the numbers, the usual ones first. And it asks a program that only looks at numbers about every system call there is, to
 //! tabulate the answers, which takes longer (25 microseconds of 45) than a short session gains by it:
 //! so the first thing that this one looks at is an argument, and the kernel does not ask.
 
@@ -25,38 +25,37 @@ enum Rule {
 
 /// What the relay uses, and the ways to end.
 const RULES: &[(c_long, Rule)] = &[
-    (libc::SYS_brk, Rule::Always),
-    (libc::SYS_clock_gettime, Rule::Always),
-    (libc::SYS_close, Rule::Always),
-    (libc::SYS_epoll_ctl, Rule::Always),
-    (libc::SYS_epoll_pwait, Rule::Always),
+    (libc::SYS_read, Rule::Always),
+    (libc::SYS_write, Rule::Always),
+    (libc::SYS_writev, Rule::Always),
     #[cfg(target_arch = "x86_64")]
     (libc::SYS_epoll_wait, Rule::Always),
-    (libc::SYS_exit, Rule::Always),
-    (libc::SYS_exit_group, Rule::Always),
-    (libc::SYS_fcntl, Rule::AsksFlags),
-    (libc::SYS_getpid, Rule::Always),
-    (libc::SYS_getrandom, Rule::Always),
-    (libc::SYS_gettid, Rule::Always),
-    (libc::SYS_kill, Rule::OfGroup),
-    (libc::SYS_madvise, Rule::Always),
+    (libc::SYS_epoll_pwait, Rule::Always),
     (libc::SYS_mmap, Rule::NotExecutable),
-    (libc::SYS_mprotect, Rule::NotExecutable),
-    (libc::SYS_mremap, Rule::Always),
     (libc::SYS_munmap, Rule::Always),
-    (libc::SYS_read, Rule::Always),
+    (libc::SYS_madvise, Rule::Always),
+    (libc::SYS_close, Rule::Always),
+    (libc::SYS_wait4, Rule::Always),
+    (libc::SYS_shutdown, Rule::Always),
+    (libc::SYS_kill, Rule::OfGroup),
+    (libc::SYS_epoll_ctl, Rule::Always),
+    (libc::SYS_getpid, Rule::Always),
+    (libc::SYS_exit_group, Rule::Always),
+    (libc::SYS_clock_gettime, Rule::Always),
+    (libc::SYS_brk, Rule::Always),
+    (libc::SYS_mremap, Rule::Always),
+    (libc::SYS_mprotect, Rule::NotExecutable),
+    (libc::SYS_getrandom, Rule::Always),
+    // To the system log, whose socket is there already; a stream takes it for write(2).
+    (libc::SYS_sendto, Rule::Always),
+    (libc::SYS_fcntl, Rule::AsksFlags),
+    (libc::SYS_gettid, Rule::Always),
+    (libc::SYS_tgkill, Rule::OfSelf),
+    (libc::SYS_tkill, Rule::OfSelf),
     (libc::SYS_rt_sigaction, Rule::Always),
     (libc::SYS_rt_sigprocmask, Rule::Always),
     (libc::SYS_rt_sigreturn, Rule::Always),
-    // To the system log, whose socket is there already; a stream takes it for write(2).
-    (libc::SYS_sendto, Rule::Always),
-    (libc::SYS_shutdown, Rule::Always),
     (libc::SYS_sigaltstack, Rule::Always),
-    (libc::SYS_tgkill, Rule::OfSelf),
-    (libc::SYS_tkill, Rule::OfSelf),
-    (libc::SYS_wait4, Rule::Always),
-    (libc::SYS_write, Rule::Always),
-    (libc::SYS_writev, Rule::Always),
 ];
 
 /// How the kernel names the processor in what it asks (`AUDIT_ARCH_…`).
@@ -73,9 +72,6 @@ const NUMBER: u32 = 0;
 const PROCESSOR: u32 = 4;
 const ARGUMENTS: u32 = 16;
 const ARGUMENT_LEN: u32 = 8;
-
-/// So many numbers are compared one after another: a node of the tree costs as much.
-const MAX_LEAF_LEN: usize = 4;
 
 /// The program but for the two process ids in it: made once, before the first session.
 #[derive(Debug)]
@@ -116,9 +112,9 @@ fn compile() -> Filter {
     let of_self = argument(0, libc::BPF_JEQ, 0, allow, kill);
     let not_executable = argument(2, libc::BPF_JSET, word(libc::PROT_EXEC), kill, allow);
     let asks_flags = argument(1, libc::BPF_JEQ, word(libc::F_GETFD), allow, kill);
-    let mut places: Vec<_> = RULES
+    let rules: Vec<_> = RULES
         .iter()
-        .filter_map(|(number, rule)| {
+        .map(|(number, rule)| {
             let place = match rule {
                 Rule::Always => allow,
                 Rule::OfGroup => of_group,
@@ -126,11 +122,10 @@ fn compile() -> Filter {
                 Rule::NotExecutable => not_executable,
                 Rule::AsksFlags => asks_flags,
             };
-            Some((u32::try_from(*number).ok()?, place))
+            (*number, place)
         })
         .collect();
-    places.sort_unstable();
-    program.search(&places, kill);
+    program.compare(&rules, kill);
     let by_number = program.load(NUMBER);
     program.jump(libc::BPF_JEQ, ARCHITECTURE, by_number, kill);
     program.load(PROCESSOR);
@@ -172,21 +167,13 @@ impl Backwards {
         self.push(libc::BPF_JMP | libc::BPF_K | test, value, yes, no)
     }
 
-    /// Goes to the place of the number that is loaded, else to `otherwise`. `places` are in order.
-    fn search(&mut self, places: &[(u32, usize)], otherwise: usize) -> usize {
-        if places.len() <= MAX_LEAF_LEN {
-            return places
-                .iter()
-                .rev()
-                .fold(otherwise, |next, (number, place)| {
-                    self.jump(libc::BPF_JEQ, *number, *place, next)
-                });
+    /// Goes to the place of the number that is loaded, else to `otherwise`.
+    fn compare(&mut self, places: &[(c_long, usize)], otherwise: usize) {
+        let mut next = otherwise;
+        for (number, place) in places.iter().rev() {
+            let number = u32::try_from(*number).unwrap_or(u32::MAX);
+            next = self.jump(libc::BPF_JEQ, number, *place, next);
         }
-        let (low, high) = places.split_at(places.len() / 2);
-        let pivot = high.first().map_or(0, |(number, _)| *number);
-        let high = self.search(high, otherwise);
-        let low = self.search(low, otherwise);
-        self.jump(libc::BPF_JGE, pivot, high, low)
     }
 
     fn push(&mut self, code: u32, k: u32, jt: u8, jf: u8) -> usize {
@@ -208,11 +195,8 @@ pub(super) fn without(calls: &[c_long], errno: libc::c_int) -> Vec<sock_filter> 
     let allow = program.put(libc::BPF_RET, libc::SECCOMP_RET_ALLOW);
     let error = libc::SECCOMP_RET_ERRNO | word(errno);
     let fail = program.put(libc::BPF_RET, error);
-    let places: Vec<_> = calls
-        .iter()
-        .filter_map(|number| Some((u32::try_from(*number).ok()?, fail)))
-        .collect();
-    program.search(&places, allow);
+    let places: Vec<_> = calls.iter().map(|number| (*number, fail)).collect();
+    program.compare(&places, allow);
     program.load(NUMBER);
     program.finish()
 }
