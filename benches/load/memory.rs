@@ -12,6 +12,11 @@ use crate::system::{self, Memory};
 /// From the last byte moved to the first look: what is only held while bytes move is gone by then.
 const SETTLE: Duration = Duration::from_secs(1);
 
+/// What the machine may have more or less than a moment before when it is at rest, in KiB, and for how
+/// long that is waited for: what another server has left behind is freed long after its end.
+const REST: f64 = 256.0;
+const MAX_UNREST: u32 = 20;
+
 /// How long nothing is done while processor time is counted.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -23,8 +28,7 @@ pub(crate) fn idle(server: &Server, clients: usize, lines: u64) -> io::Result<Ta
     let frame = frame(TEXT, &line(1024));
     // One client comes and goes first: what a server sets up only once is no client's cost.
     drop(Client::connect(server.address)?);
-    thread::sleep(SETTLE);
-    let before = Memory::now();
+    let before = settled();
     let mut all = Vec::with_capacity(clients);
     for _ in 0..clients {
         all.push(Client::connect(server.address)?);
@@ -35,8 +39,7 @@ pub(crate) fn idle(server: &Server, clients: usize, lines: u64) -> io::Result<Ta
             client.await_message(&mut memory)?;
         }
     }
-    thread::sleep(SETTLE);
-    let after = Memory::now();
+    let after = settled();
     let processes = server.processes();
     let busy = busy(&processes);
     let share = |size: f64| size / clients as f64;
@@ -46,6 +49,20 @@ pub(crate) fn idle(server: &Server, clients: usize, lines: u64) -> io::Result<Ta
         share(after.used - before.used),
         busy * 100.0,
     ]))
+}
+
+/// The machine's memory when it does not change any more.
+fn settled() -> Memory {
+    let mut last = Memory::now();
+    for _ in 0..MAX_UNREST {
+        thread::sleep(SETTLE);
+        let now = Memory::now();
+        if (now.used - last.used).abs() < REST && (now.kernel - last.kernel).abs() < REST {
+            return now;
+        }
+        last = now;
+    }
+    last
 }
 
 /// The share of one processor that the processes take while nothing moves.

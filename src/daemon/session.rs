@@ -422,6 +422,9 @@ impl Session<'_> {
 
     /// Writes a response and closes in order: what the client still sends is read until it has seen the
     /// end, lest a reset overtake the response.
+    ///
+    /// A call of its own: what it reads into would be a part of every session's stack.
+    #[inline(never)]
     pub(super) fn say_and_end(&mut self, response: &[u8]) {
         let patience = Patience::until(Instant::now() + LINGER, &self.signals);
         let ended = self

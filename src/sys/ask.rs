@@ -136,6 +136,6 @@ mod tests {
         };
         let error = ask(patience, 10, never).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::Interrupted);
-        assert!(signals.take().contains(&Signal::SIGTERM));
+        assert!(signals.take().contains(Signal::SIGTERM));
     }
 }

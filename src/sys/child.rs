@@ -18,8 +18,8 @@ use super::signal;
 use super::slot::Slot;
 use super::strings::Strings;
 
-/// What the child needs of stack before it is another program, and as much again.
-const STACK_LEN: usize = 8 * 1024;
+/// Bytes the child has of stack before it is another program: four times what it needs.
+const STACK_LEN: usize = 4096;
 
 /// A program to start, every string ready for exec(3).
 #[derive(Debug)]
@@ -81,10 +81,6 @@ struct Child<'a> {
     failure: Option<SpawnError>,
 }
 
-/// Memory for the child's calls, its top as aligned as any processor wants it.
-#[repr(align(16))]
-struct Stack([u8; STACK_LEN]);
-
 /// Starts the child and waits until it is another program or has given up. Before it runs, the kernel
 /// notes its pid in the slot: nothing can happen to us that leaves it unknown.
 fn clone(child: &mut Child<'_>) -> nix::Result<Pid> {
@@ -94,8 +90,10 @@ fn clone(child: &mut Child<'_>) -> nix::Result<Pid> {
         None => &nobody,
     };
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | libc::SIGCHLD;
-    let mut stack = Stack([0; STACK_LEN]);
-    let top = stack.0.as_mut_ptr_range().end;
+    // Of the heap, where it is used again and only touched as far as it is needed, and of what is as
+    // aligned as any processor wants a stack's top.
+    let mut stack = Vec::<u128>::with_capacity(STACK_LEN / size_of::<u128>());
+    let top = stack.spare_capacity_mut().as_mut_ptr_range().end;
     // SAFETY: we stand still until the child has left our memory, it has a stack of its own that lives
     // as long, and it only makes system calls on memory prepared for it.
     let pid = unsafe {

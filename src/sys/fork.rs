@@ -1,12 +1,12 @@
 //! fork(2) for a process that goes on as something else.
 //!
 //! What makes a session dear is pages: each that it or the listener writes to after the fork becomes two.
-//! So the listener tidies its heap before it listens, finds out what the processor can do, and compiles
-//! what every session needs. What was tried as well and measured no better: having the kernel copy the
-//! tables of the program's own pages (24 of 53 faults less, but as much to copy and to drop); reading
-//! these pages ahead by madvise(2) (the same); a heap of the session's own (4 % less processor time for
-//! a connection, no less memory, since it is the listener's writing that parts the pages).
-#![expect(unsafe_code, reason = "fork, _exit")]
+//! So the listener keeps what it writes to between two forks where no child has it ([`super::table`]), a
+//! session takes what it needs from pages of its own ([`super::heap`]), and what every session needs is
+//! found out and compiled before. What was tried as well and measured no better: having the kernel copy
+//! the tables of the program's own pages (24 of 53 faults less, but as much to copy and to drop), and
+//! reading these pages ahead by madvise(2). A huge page for them takes a kernel that is built for that.
+#![expect(unsafe_code, reason = "clone, fork, _exit")]
 
 use nix::errno::Errno;
 use nix::libc;
@@ -42,19 +42,19 @@ pub(crate) fn fork() -> nix::Result<Fork> {
 ///
 /// As fork(2): for the child of a process without threads everything is as it was, and the library keeps
 /// no process id (since 2.25) and asks for the thread's where it needs it.
-#[cfg(target_env = "gnu")]
+#[cfg(all(target_env = "gnu", not(test)))]
 unsafe fn fork_process() -> libc::pid_t {
     // SAFETY: a child with its own copy of all memory and this stack.
     let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
     libc::pid_t::try_from(pid).unwrap_or(-1)
 }
 
-/// fork(3), by which other libraries come to know the child's thread id.
+/// fork(3), by which other libraries come to know the child's thread id; and for tests, which have threads.
 ///
 /// # Safety
 ///
 /// As fork(2).
-#[cfg(not(target_env = "gnu"))]
+#[cfg(any(not(target_env = "gnu"), test))]
 unsafe fn fork_process() -> libc::pid_t {
     // SAFETY: the caller's.
     unsafe { libc::fork() }

@@ -3,7 +3,7 @@
 //! kernel, for a program that this process becomes, too.
 #![expect(unsafe_code, reason = "sigaction")]
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -30,7 +30,7 @@ pub(crate) struct Signals {
     /// What SIGUSR1 asks for while nothing but [`Signals::heed_asking`] looks.
     answer: Answer,
     /// What was read then and is not for there.
-    kept: RefCell<Vec<Signal>>,
+    kept: Cell<SigSet>,
 }
 
 /// What is done when somebody asks how it goes.
@@ -62,7 +62,7 @@ impl Signals {
             ignored,
             unheeded: SigSet::empty(),
             answer: Answer(None),
-            kept: RefCell::default(),
+            kept: Cell::new(SigSet::empty()),
         })
     }
 
@@ -71,9 +71,9 @@ impl Signals {
         self.unheeded.extend(signals.iter().copied());
     }
 
-    /// The signals that have come since the last call.
-    pub(crate) fn take(&self) -> Vec<Signal> {
-        let mut signals = self.kept.take();
+    /// The signals that have come since the last call: which, for the kernel does not count them either.
+    pub(crate) fn take(&self) -> SigSet {
+        let mut signals = self.kept.replace(SigSet::empty());
         let mut records = [0; 8 * RECORD_LEN];
         let count = fd::read(&self.fd, &mut records).unwrap_or(0);
         let records = records.get(..count).unwrap_or_default();
@@ -98,30 +98,30 @@ impl Signals {
     /// Answers SIGUSR1 if it has come; whether a signal has that is to end a wait. It stays to be taken,
     /// and so does SIGCHLD, which ends none.
     pub(crate) fn heed_asking(&self) -> bool {
-        let mut others = Vec::new();
-        for signal in self.take() {
-            match &self.answer.0 {
-                Some(answer) if signal == Signal::SIGUSR1 => answer(),
-                _ => others.push(signal),
-            }
+        let mut others = self.take();
+        if let (Some(answer), true) = (&self.answer.0, others.contains(Signal::SIGUSR1)) {
+            others.remove(Signal::SIGUSR1);
+            answer();
         }
-        // A child that ends is no reason to stop what it has no part in.
-        let has_others = others.iter().any(|it| *it != Signal::SIGCHLD);
-        self.kept.replace(others);
-        has_others
+        self.kept.set(others);
+        self.has_kept()
     }
 
     /// Drops `signal` if it has come: what it tells of has been seen to.
     pub(crate) fn forget(&self, signal: Signal) {
         self.heed_asking();
-        self.kept.borrow_mut().retain(|it| *it != signal);
+        let mut kept = self.kept.get();
+        kept.remove(signal);
+        self.kept.set(kept);
     }
 
     /// Whether something that is to end a wait was kept: [`Signals::take`] will return it, though the
     /// descriptor does not show it.
     pub(crate) fn has_kept(&self) -> bool {
-        let kept = self.kept.borrow();
-        kept.iter().any(|it| *it != Signal::SIGCHLD)
+        // A child that ends is no reason to stop what it has no part in.
+        let mut kept = self.kept.get();
+        kept.remove(Signal::SIGCHLD);
+        kept != SigSet::empty()
     }
 
     /// What a program that is started must have set back to its default.

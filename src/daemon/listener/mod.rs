@@ -185,7 +185,7 @@ impl<'c> Listener<'c> {
     }
 
     fn heed_signals(&mut self) {
-        for signal in self.signals.take() {
+        for signal in &self.signals.take() {
             if signal == Signal::SIGCHLD {
                 self.reap();
             } else if signal == Signal::SIGUSR1 {
