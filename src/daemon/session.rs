@@ -350,6 +350,12 @@ impl Session<'_> {
     ) -> io::Result<Conversation> {
         let peer = self.peer.to_string();
         scope::note_service(service.pid);
+        let mut response = Vec::new();
+        upgrade.write_response(&self.config.headers.upgrade, &mut response);
+        // A client that has gone in the meantime is noticed by the relay, which ends the service.
+        let patience = Patience::until(accepted + self.config.handshake_timeout, &self.signals);
+        let _gone = self.transport.write_all(&response, patience);
+        // The client does not wait for this.
         log::Open {
             peer: &peer,
             path: request.path(),
@@ -359,11 +365,6 @@ impl Session<'_> {
             client: self.peer.certificate().map(|(subject, _)| subject),
         }
         .write();
-        let mut response = Vec::new();
-        upgrade.write_response(&self.config.headers.upgrade, &mut response);
-        // A client that has gone in the meantime is noticed by the relay, which ends the service.
-        let patience = Patience::until(accepted + self.config.handshake_timeout, &self.signals);
-        let _gone = self.transport.write_all(&response, patience);
         self.signals.stop_answering();
         let status = Status {
             peer: peer.clone(),
