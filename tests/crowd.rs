@@ -7,6 +7,7 @@
 #[allow(dead_code, reason = "every test file uses its own part")]
 mod support;
 
+use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -15,9 +16,9 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
-use nix::unistd::geteuid;
+use nix::sys::stat::Mode;
+use nix::unistd::{geteuid, mkfifo};
 
-#[cfg(feature = "site")]
 use support::http::Request;
 use support::log::Line;
 use support::peer::Peer;
@@ -80,7 +81,7 @@ fn limit(server: &Server, name: &str, soft: &str) {
 
 /// Milliseconds of processor time that a process has used.
 fn processor_time(pid: i32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let (_, after) = stat.rsplit_once(") ").unwrap();
     let ticks = after.split(' ').skip(11).take(2);
     ticks.map(|word| word.parse::<u64>().unwrap() * 10).sum()
@@ -308,6 +309,40 @@ fn a_listener_that_cannot_fork_keeps_the_client_and_waits() {
     limit(&server, "nproc", "1000");
     assert_eq!(peer.response().status, 101);
     expect_echo(&mut peer, "at last");
+}
+
+/// Runs from a copy in the working directory, where the other user may look.
+const COPIED: &str =
+    r#"chmod 755 . && cp "$1" websockd && shift && PATH="$PWD:$PATH" exec websockd "$@""#;
+
+/// Lets its trial take until it is let go on, and is the real one then.
+const TRIED_AT_LENGTH: &str = r#"#!/bin/sh
+[ "$1" != --check ] || read -r line < "${0%/*}/go"
+exec "${0%/*}/real" "$@"
+"#;
+
+#[test]
+fn who_waits_for_a_process_has_it_before_the_program_begins_anew() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let setup = Setup::new(&["cat"]).file("trial", TRIED_AT_LENGTH);
+    let setup = setup.wrapped(&["sh", "-c", COPIED, "sh"]);
+    let server = setup.options(&["--user", "61234:61234"]).start();
+    fs::copy(env!("CARGO_BIN_EXE_websockd"), server.file("real")).unwrap();
+    mkfifo(&server.file("go"), Mode::from_bits_truncate(0o644)).unwrap();
+    fs::rename(server.file("trial"), server.file("websockd")).unwrap();
+    server.signal(Signal::SIGHUP);
+    // The trial is the one process that there may be beside the listener.
+    sessions(&server, 1);
+    limit(&server, "nproc", "2");
+    let mut peer = server.connect();
+    peer.send(&Request::plain("/", server.port()).bytes());
+    let told = server.log().event("error").get("what").to_owned();
+    assert!(told.starts_with("cannot fork: "), "{told}");
+    server.put("go", "\n");
+    assert_eq!(peer.response().status, 426);
+    server.log().event("restart");
 }
 
 /// Lets the other user in.

@@ -137,6 +137,10 @@ impl<'c> Listener<'c> {
             self.pause.give_way(Instant::now());
         }
         loop {
+            // Whoever is expected was accepted: the new program would not know of them.
+            if self.life.has_to_restart() && self.expected.is_empty() {
+                self.restart();
+            }
             let deadlines = [self.life.deadline(), self.orphans.deadline()];
             let timeout = [self.pause.until(), self.deadline]
                 .into_iter()
@@ -155,9 +159,6 @@ impl<'c> Listener<'c> {
             }
             let now = Instant::now();
             self.life.look_at_clock(now);
-            if self.life.has_to_restart() {
-                self.restart();
-            }
             if self.deadline.is_some_and(|at| now >= at) {
                 self.signal_sessions(Signal::SIGKILL);
                 self.deadline = None;
