@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use nix::libc;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous};
 
+use super::pages::page_len;
+
 /// Bytes of a page of an arena.
 const PAGE_LEN: usize = 4096;
 
@@ -88,7 +90,8 @@ pub(crate) fn begin() {
 /// Gives back to the kernel what is free.
 pub(crate) fn give_back_unused() {
     let arena = arena().filter(|arena| arena.is_begun());
-    for unused in arena.iter().flat_map(|arena| arena.unused()) {
+    let page_len = page_len();
+    for unused in arena.iter().flat_map(|arena| arena.unused(page_len)) {
         if let Some(start) = NonNull::new(at(unused.start)) {
             // SAFETY: nothing is used in these pages; the next piece finds zeroes.
             let _given_back =
@@ -255,17 +258,26 @@ impl Arena {
         fits && is_last
     }
 
-    /// Runs of pages in which nothing is used.
-    fn unused(&self) -> impl Iterator<Item = Range<usize>> {
-        let pages = self.used.iter().enumerate();
-        pages
-            .filter(|(_, used)| **used == 0)
-            .map(|(page, _)| page * PAGE_LEN..(page + 1) * PAGE_LEN)
+    /// Runs of pages in which nothing is used, as far as they are whole ones of the kernel's: it would
+    /// take what is in use behind them, too. Each is a system call.
+    fn unused(&self, kernel_page_len: usize) -> impl Iterator<Item = Range<usize>> {
+        let runs = self.used.chunk_by(|one, next| (*one == 0) == (*next == 0));
+        let mut end = 0;
+        runs.filter_map(move |run| {
+            let start = end;
+            end += run.len() * PAGE_LEN;
+            let is_unused = run.first() == Some(&0);
+            let start = start.next_multiple_of(kernel_page_len);
+            let whole = start..end / kernel_page_len * kernel_page_len;
+            (is_unused && !whole.is_empty()).then_some(whole)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn arena() -> Arena {
@@ -339,20 +351,105 @@ mod tests {
     }
 
     #[test]
-    fn pages_without_a_piece_are_given_back() {
+    fn pages_without_a_piece_are_given_back_as_runs() {
         let half = PAGE_LEN / 2;
-        let unused = |arena: &Arena| -> Vec<_> {
-            let first = arena.unused().take(4);
-            first.map(|it| (it.start / PAGE_LEN, it.len())).collect()
-        };
-        let pages = |all: [usize; 4]| all.map(|page| (page, PAGE_LEN)).to_vec();
         let mut arena = arena();
-        assert_eq!(unused(&arena), pages([1, 2, 3, 4]));
+        assert_eq!(unused(&arena, 1), [(1, 64)]);
         let pieces: Vec<_> = (0..6).filter_map(|_| arena.take(bytes(half))).collect();
-        assert_eq!(unused(&arena), pages([4, 5, 6, 7]));
+        assert_eq!(unused(&arena, 1), [(4, 64)]);
         arena.give(pieces[1], half);
-        assert_eq!(unused(&arena), pages([4, 5, 6, 7]));
+        assert_eq!(unused(&arena, 1), [(4, 64)]);
         arena.give(pieces[2], half);
-        assert_eq!(unused(&arena), pages([1, 4, 5, 6]));
+        assert_eq!(unused(&arena, 1), [(1, 2), (4, 64)]);
+    }
+
+    #[test]
+    fn where_pages_are_longer_only_whole_ones_are_given_back() {
+        let mut arena = arena();
+        let pieces: Vec<_> = (0..40).filter_map(|_| arena.take(bytes(MAX_LEN))).collect();
+        for page in [1..18, 20..38].into_iter().flatten() {
+            arena.give(pieces[page - 1], MAX_LEN);
+        }
+        assert_eq!(unused(&arena, 1), [(1, 18), (20, 38), (41, 64)]);
+        assert_eq!(unused(&arena, 4), [(4, 16), (20, 36), (44, 64)]);
+        assert_eq!(unused(&arena, 16), [(48, 64)]);
+    }
+
+    /// The first page and the end of each run that is given back, where a page of the kernel's is so many
+    /// of ours.
+    fn unused(arena: &Arena, pages: usize) -> Vec<(usize, usize)> {
+        let unused = arena.unused(pages * PAGE_LEN);
+        let in_pages = |it: Range<usize>| (it.start / PAGE_LEN, it.end / PAGE_LEN);
+        unused.map(in_pages).collect()
+    }
+
+    /// What is done with the pieces, each of which is where it lies and how long it is.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Take(usize),
+        Give(prop::sample::Index),
+        GiveLast,
+        Stretch(prop::sample::Index, usize),
+        StretchLast(usize),
+    }
+
+    fn len() -> impl Strategy<Value = usize> {
+        prop_oneof![8 => 1..200_usize, 2 => 1..=MAX_LEN, 1 => Just(MAX_LEN), 1 => Just(MAX_LEN / 2)]
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => len().prop_map(Step::Take),
+            3 => any::<prop::sample::Index>().prop_map(Step::Give),
+            2 => Just(Step::GiveLast),
+            1 => (any::<prop::sample::Index>(), len()).prop_map(|(at, len)| Step::Stretch(at, len)),
+            2 => len().prop_map(Step::StretchLast),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_piece_touches_another_whatever_is_done(steps in prop::collection::vec(step(), 0..400)) {
+            let mut arena = arena();
+            // As they were taken.
+            let mut pieces: Vec<(usize, usize)> = Vec::new();
+            for step in steps {
+                let last = pieces.len().checked_sub(1);
+                let chosen = |at: prop::sample::Index| last.map(|last| at.index(last + 1));
+                match step {
+                    Step::Take(len) => pieces.extend(arena.take(bytes(len)).map(|at| (at, len))),
+                    Step::Give(_) | Step::GiveLast => {
+                        let place = if let Step::Give(at) = step { chosen(at) } else { last };
+                        if let Some((at, len)) = place.map(|place| pieces.remove(place)) {
+                            arena.give(at, len);
+                        }
+                    }
+                    Step::Stretch(_, new_len) | Step::StretchLast(new_len) => {
+                        let place = if let Step::Stretch(at, _) = step { chosen(at) } else { last };
+                        if let Some((at, len)) = place.and_then(|place| pieces.get_mut(place)) {
+                            if arena.stretch(*at, *len, new_len) {
+                                *len = new_len;
+                            }
+                        }
+                    }
+                }
+                let mut sorted = pieces.clone();
+                sorted.sort_unstable();
+                let mut end = HEAD_LEN;
+                for (at, len) in sorted {
+                    prop_assert!(at >= end && at % ALIGN == 0, "{at} lies in the one before, {end}");
+                    end = at + len;
+                    prop_assert!(end <= LEN && at / PAGE_LEN == (end - 1) / PAGE_LEN);
+                }
+                for (start, end) in unused(&arena, 1) {
+                    let is_in_use = pieces.iter().any(|(at, _)| (start..end).contains(&(at / PAGE_LEN)));
+                    prop_assert!(!is_in_use, "{start} to {end}");
+                }
+            }
+            for (at, len) in pieces {
+                arena.give(at, len);
+            }
+            prop_assert_eq!(unused(&arena, 1), [(1, PAGES)]);
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::ptr::NonNull;
 
 use nix::libc;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
+use nix::unistd::{SysconfVar, sysconf};
 
 use super::heap;
 
@@ -17,6 +18,9 @@ const STACK_LEN: usize = 256 * 1024;
 
 /// More than the frames of a function that does nothing but a system call.
 const FRAMES_LEN: usize = 512;
+
+/// The longest page that a kernel has for us.
+const MAX_PAGE_LEN: usize = 64 * 1024;
 
 /// Gives back what the heap and the stack hold and nobody uses: what was needed to begin a session is
 /// many times what it takes to wait for the next byte. A few microseconds.
@@ -29,7 +33,7 @@ pub(crate) fn give_back_unused() {
 #[inline(never)]
 fn give_back_stack() {
     let here = 0_u8;
-    let page = 4096;
+    let page = page_len();
     // The frames of madvise itself stay.
     let top = ((&raw const here).addr() - FRAMES_LEN) & !(page - 1);
     let start = std::ptr::without_provenance_mut(top - STACK_LEN);
@@ -39,6 +43,13 @@ fn give_back_stack() {
         // fails, having given back what there is.
         let _given_back = unsafe { madvise(start, STACK_LEN, MmapAdvise::MADV_DONTNEED) };
     }
+}
+
+/// Bytes of a page of the kernel's: some processors have several lengths of them. Costs no system call.
+pub(super) fn page_len() -> usize {
+    let len = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    len.and_then(|len| usize::try_from(len).ok())
+        .unwrap_or(MAX_PAGE_LEN)
 }
 
 /// Zeroed bytes in pages of their own. A page costs memory from its first touch on.
