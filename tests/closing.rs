@@ -276,6 +276,7 @@ fn a_client_that_goes_on_talking_after_our_close_is_left_after_two_seconds() {
     let talking = std::thread::spawn(move || {
         let message = frame::text("and another thing");
         while writer.write_all(&message).is_ok() {
+            // There is always something new to read, and always room to write it.
             std::thread::sleep(Duration::from_millis(5));
         }
     });

@@ -353,6 +353,7 @@ const SHARED: &str = "chmod 755 . && exec \"$@\"";
 fn expect_idleness(server: &Server) {
     const WHILE: Duration = Duration::from_millis(2500);
     let (before, begun) = (processor_time(server.pid()), Instant::now());
+    // Nothing is waited for: this is how long it is watched.
     std::thread::sleep(WHILE);
     let used = processor_time(server.pid()) - before;
     let (told, seconds) = (pauses(server).len(), begun.elapsed().as_secs() + 2);

@@ -333,6 +333,7 @@ fn a_request_that_drips_does_not_put_the_deadline_off() {
             if std::io::Write::write_all(&mut writer, bytes).is_err() {
                 return;
             }
+            // A drop, and long before the deadline the next.
             std::thread::sleep(Duration::from_millis(100));
         }
     });

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use support::frame::{self, BINARY, CLOSE, FIN, PING, PONG};
 use support::process::{InFlight, memory, peak_memory, wait_gone, written};
 use support::server::{Server, Setup};
-use support::{wait_for, wait_until_still};
+use support::{DEADLINE, wait_for, wait_until_still};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -180,6 +180,7 @@ fn a_client_that_reads_slowly_is_not_dropped() {
     let end = Instant::now() + Duration::from_secs(3);
     while Instant::now() < end {
         peer.skip(1_000_000);
+        // This is what is slow about it: between the reads there is no room for what is written.
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -197,7 +198,9 @@ fn a_session_in_which_nothing_is_said_ends_with_1001() {
 fn pings_do_not_put_the_idle_timeout_off() {
     let server = Server::cat(&["--idle-timeout", "500ms"]);
     let mut peer = server.open("/");
+    let end = Instant::now() + DEADLINE;
     loop {
+        assert!(Instant::now() < end, "the talk kept it alive");
         peer.send_ping("idle talk");
         let frame = peer.frame();
         if frame.opcode == CLOSE {
@@ -205,6 +208,7 @@ fn pings_do_not_put_the_idle_timeout_off() {
             break;
         }
         assert_eq!(frame.opcode, PONG);
+        // Idle talk is no flood, but never as far apart as the timeout.
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -227,6 +231,7 @@ fn messages_of_the_client_put_the_idle_timeout_off() {
     let server = Server::sh(&["--idle-timeout", "1500ms"], "exec cat >/dev/null");
     let mut peer = server.open("/");
     for _ in 0..5 {
+        // Never as long as the timeout, all together longer.
         std::thread::sleep(Duration::from_millis(500));
         peer.send_text("busy");
     }
