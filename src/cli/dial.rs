@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::flags::{DIAL, Table};
 use super::root::Root;
 use super::said::{Spoken, Words};
 use super::value::quoted;
@@ -43,6 +44,10 @@ pub struct DialOptions {
 }
 
 impl Spoken for DialOptions {
+    fn table() -> &'static Table<Self> {
+        &DIAL
+    }
+
     fn words(&self) -> &Words {
         &self.words
     }

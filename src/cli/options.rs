@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::flags::{SERVE, Table};
 use super::said::{Spoken, Words};
 use crate::daemon::{InvalidUtf8, Limit, ServiceStderr, Trusted};
 use crate::handshake::Header;
@@ -74,6 +75,10 @@ pub struct Options {
 }
 
 impl Spoken for Options {
+    fn table() -> &'static Table<Self> {
+        &SERVE
+    }
+
     fn words(&self) -> &Words {
         &self.words
     }

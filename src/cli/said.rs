@@ -34,6 +34,9 @@ struct Said {
 
 /// The options of one program, which remember how they were given.
 pub trait Spoken: Default + 'static {
+    /// The table they are read by.
+    fn table() -> &'static Table<Self>;
+
     /// How they were given.
     fn words(&self) -> &Words;
 

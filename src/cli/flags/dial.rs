@@ -1,9 +1,6 @@
 //! The options of `websock`.
 
-use std::ffi::OsStr;
-
-use super::{Flag, Preset, Section, Table, Takes, append, service, store};
-use crate::cli::help;
+use super::{Flag, Preset, Section, Table, Takes, append, store};
 use crate::cli::{DialOptions, value};
 
 /// The options of `websock`.
@@ -126,14 +123,9 @@ const ENCRYPTION: &[Flag<DialOptions>] = &[
 
 const RECORDS: &[Flag<DialOptions>] = &[
     Flag {
-        long: "record",
-        aliases: service::RECORD_ALIASES,
-        takes: service::RECORDS,
-        default: Preset::Value("line"),
         section: Section::Records,
-        help: "line, nul (-0), typed or raw (-b)",
         set: |options, value| store(&mut options.record, value::record(value)),
-        ..FLAG
+        ..Flag::RECORD
     },
     Flag {
         long: "invalid-utf8",
@@ -204,29 +196,7 @@ const GENERAL: &[Flag<DialOptions>] = &[
         set: |options, value| store(&mut options.verbose, value::boolean(value)),
         ..FLAG
     },
-    Flag {
-        long: "help",
-        short: Some('h'),
-        help: "print this and leave",
-        set: |options, value| ask_for(options, value, || help::help(&DIAL)),
-        ..FLAG
-    },
-    Flag {
-        long: "version",
-        short: Some('V'),
-        help: "print the version and leave",
-        set: |options, value| ask_for(options, value, || help::version(&DIAL)),
-        ..FLAG
-    },
-    Flag {
-        long: "license",
-        help: "print the license and leave",
-        set: |options, value| ask_for(options, value, help::license),
-        ..FLAG
-    },
+    Flag::HELP,
+    Flag::VERSION,
+    Flag::LICENSE,
 ];
-
-fn ask_for(options: &mut DialOptions, value: &OsStr, text: fn() -> String) -> Result<(), String> {
-    options.words.text = value::boolean(value)?.then_some(text);
-    Ok(())
-}

@@ -1,10 +1,6 @@
 //! The log, and what does not serve.
 
-use std::ffi::OsStr;
-
-use super::{Alias, FLAG, Flag, Means, Preset, SERVE, Section, Takes, store};
-use crate::cli::Options;
-use crate::cli::help;
+use super::{Alias, FLAG, Flag, Means, Preset, Section, Takes, store};
 use crate::cli::value;
 use crate::log::{Format, Level};
 
@@ -59,32 +55,10 @@ pub(super) const FLAGS: &[Flag] = &[
         set: |options, value| store(&mut options.check, value::boolean(value)),
         ..FLAG
     },
-    Flag {
-        long: "help",
-        short: Some('h'),
-        help: "print this and leave",
-        set: |options, value| ask_for(options, value, || help::help(&SERVE)),
-        ..FLAG
-    },
-    Flag {
-        long: "version",
-        short: Some('V'),
-        help: "print the version and leave",
-        set: |options, value| ask_for(options, value, || help::version(&SERVE)),
-        ..FLAG
-    },
-    Flag {
-        long: "license",
-        help: "print the license and leave",
-        set: |options, value| ask_for(options, value, help::license),
-        ..FLAG
-    },
+    Flag::HELP,
+    Flag::VERSION,
+    Flag::LICENSE,
 ];
-
-fn ask_for(options: &mut Options, value: &OsStr, text: fn() -> String) -> Result<(), String> {
-    options.words.text = value::boolean(value)?.then_some(text);
-    Ok(())
-}
 
 /// websocketd's `--loglevel`: it has more words for the same.
 fn loglevel(value: &str) -> String {

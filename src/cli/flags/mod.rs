@@ -17,6 +17,7 @@ mod listening;
 mod privileges;
 mod process;
 mod service;
+mod shared;
 mod table;
 mod tls;
 

@@ -8,14 +8,9 @@ use crate::daemon::ServiceStderr;
 
 pub(super) const FLAGS: &[Flag] = &[
     Flag {
-        long: "record",
-        aliases: RECORD_ALIASES,
-        takes: RECORDS,
-        default: Preset::Value("line"),
         section: Section::Messages,
-        help: "line, nul (-0), typed or raw (-b)",
         set: |options, value| store(&mut options.record, value::record(value)),
-        ..FLAG
+        ..Flag::RECORD
     },
     Flag {
         long: "invalid-utf8",
@@ -129,33 +124,6 @@ pub(super) const FLAGS: &[Flag] = &[
         ..FLAG
     },
 ];
-
-/// What follows `--record`, of either program.
-pub(super) const RECORDS: Takes = Takes::OneOf("HOW", &["line", "nul", "typed", "raw"]);
-
-/// What stands for `--record` with one of its values.
-pub(super) const RECORD_ALIASES: &[Alias] = &[
-    Alias {
-        name: "-0",
-        means: Means::Fixed {
-            yes: "nul",
-            no: "line",
-        },
-    },
-    Alias {
-        name: "-b",
-        means: RAW,
-    },
-    Alias {
-        name: "--binary",
-        means: RAW,
-    },
-];
-
-const RAW: Means = Means::Fixed {
-    yes: "raw",
-    no: "line",
-};
 
 /// websocketd's `--closems`: milliseconds, and 0 is its default, which waits half a second.
 fn closems(value: &str) -> String {
