@@ -42,19 +42,20 @@ pub(crate) fn fork() -> nix::Result<Fork> {
 ///
 /// As fork(2): for the child of a process without threads everything is as it was, and the library keeps
 /// no process id (since 2.25) and asks for the thread's where it needs it.
-#[cfg(all(target_env = "gnu", not(test)))]
+#[cfg(all(target_env = "gnu", not(any(target_arch = "s390x", test))))]
 unsafe fn fork_process() -> libc::pid_t {
     // SAFETY: a child with its own copy of all memory and this stack.
     let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
     libc::pid_t::try_from(pid).unwrap_or(-1)
 }
 
-/// fork(3), by which other libraries come to know the child's thread id; and for tests, which have threads.
+/// fork(3), by which other libraries come to know the child's thread id; for tests, which have threads;
+/// and where clone(2) takes its arguments in another order.
 ///
 /// # Safety
 ///
 /// As fork(2).
-#[cfg(any(not(target_env = "gnu"), test))]
+#[cfg(not(all(target_env = "gnu", not(any(target_arch = "s390x", test)))))]
 unsafe fn fork_process() -> libc::pid_t {
     // SAFETY: the caller's.
     unsafe { libc::fork() }

@@ -378,3 +378,6 @@ impl Relay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
