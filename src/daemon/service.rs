@@ -1,9 +1,8 @@
 //! The service: a program of its own session and process group on three pipes.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -13,7 +12,7 @@ use nix::unistd::Pid;
 use crate::sys::child::{self, Command};
 use crate::sys::slot::Slot;
 use crate::sys::stream::Stream;
-use crate::sys::strings::Strings;
+use crate::sys::strings::{Strings, c_string};
 use crate::sys::{Error, fd};
 
 use super::config::{Config, Program, ServiceStderr, Services};
@@ -47,7 +46,7 @@ impl<'c> Template<'c> {
         Ok(Self {
             config,
             program,
-            chdir: chdir.map(|it| c_string(it.as_os_str())),
+            chdir: chdir.map(c_string),
             environment: Standing::new(config),
             null: null.map_err(|source| Error::new("open", "/dev/null", source))?,
         })
@@ -79,7 +78,7 @@ pub(super) struct Executable {
 impl Executable {
     fn of(program: &Program) -> Self {
         Self {
-            path: c_string(program.path.as_os_str()),
+            path: c_string(&program.path),
             argv: program.argv.iter().collect(),
             home: None,
         }
@@ -89,7 +88,7 @@ impl Executable {
     #[cfg(feature = "site")]
     pub(super) fn at_home(path: &Path) -> Self {
         Self {
-            home: path.parent().map(|it| c_string(it.as_os_str())),
+            home: path.parent().map(c_string),
             ..Self::alone(path)
         }
     }
@@ -97,7 +96,7 @@ impl Executable {
     /// The file at `path`, without arguments.
     pub(super) fn alone(path: &Path) -> Self {
         Self {
-            path: c_string(path.as_os_str()),
+            path: c_string(path),
             argv: [path].into_iter().collect(),
             home: None,
         }
@@ -205,9 +204,4 @@ impl<'t> Stderr<'t> {
             Self::Inherited(_) | Self::Null(_) => None,
         }
     }
-}
-
-/// A string for the kernel. What came from a command line or a directory holds no NUL.
-fn c_string(text: &OsStr) -> CString {
-    CString::new(text.as_bytes()).unwrap_or_default()
 }

@@ -1,10 +1,8 @@
 //! Our end: standard input and output, or a program on two pipes.
 
 use std::env;
-use std::ffi::CString;
 use std::io;
 use std::os::fd::AsFd as _;
-use std::os::unix::ffi::OsStrExt as _;
 
 use nix::fcntl::OFlag;
 
@@ -14,7 +12,7 @@ use crate::sys::child::{self, Command};
 use crate::sys::fd;
 use crate::sys::signal::Signals;
 use crate::sys::stream::Stream;
-use crate::sys::strings::Strings;
+use crate::sys::strings::{Strings, c_string};
 
 use super::error::Error;
 use super::password::VARIABLE;
@@ -44,7 +42,7 @@ pub(super) fn start(
     let (our_stdout, stdout) = fd::pipe().map_err(failed)?;
     let stderr = io::stderr();
     let pid = child::spawn(&Command {
-        path: &CString::new(program.path.as_os_str().as_bytes()).unwrap_or_default(),
+        path: &c_string(&program.path),
         argv: &program.argv.iter().collect(),
         env: [&environment(protocol), &Strings::default()],
         chdir: None,

@@ -4,18 +4,19 @@
 //! little in each, and every page that it writes to is copied for it. So it takes what it needs, which
 //! is little, from pages of its own, one after the other, and gives a page back when nothing in it is
 //! used any more. What it finds there of the listener's it leaves alone.
-#![expect(unsafe_code, reason = "an allocator, mmap")]
+#![expect(unsafe_code, reason = "an allocator, madvise, malloc_trim")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use nix::libc;
-use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous};
+use nix::sys::mman::{MmapAdvise, madvise};
 
-use super::pages::page_len;
+use super::pages::{Pages, page_len};
 
 /// Bytes of a page of an arena.
 const PAGE_LEN: usize = 4096;
@@ -71,12 +72,10 @@ pub(crate) fn prepare() {
     let Some(len) = NonZeroUsize::new(LEN) else {
         return;
     };
-    let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
-    // SAFETY: a private anonymous mapping at an address of the kernel's choice touches no memory that is
-    // in use.
-    let mapped = unsafe { mmap_anonymous(None, len, protection, MapFlags::MAP_PRIVATE) };
-    if let Ok(start) = mapped {
-        ARENA.store(start.as_ptr().cast(), Ordering::Relaxed);
+    if let Ok(pages) = Pages::new(len) {
+        // For good.
+        let start = ManuallyDrop::new(pages).as_mut_ptr();
+        ARENA.store(start.cast(), Ordering::Relaxed);
     }
 }
 

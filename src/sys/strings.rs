@@ -1,6 +1,6 @@
 //! Strings as exec(3) takes them.
 
-use std::ffi::{CStr, OsStr, c_char};
+use std::ffi::{CStr, CString, OsStr, c_char};
 use std::os::unix::ffi::OsStrExt as _;
 
 /// Strings that end with NUL, all in one piece of memory: a session writes its service's environment
@@ -70,6 +70,11 @@ impl<S: AsRef<OsStr>> FromIterator<S> for Strings {
         }
         strings
     }
+}
+
+/// One string alone. What came from a command line, an environment or a directory holds no NUL.
+pub(crate) fn c_string(text: impl AsRef<OsStr>) -> CString {
+    CString::new(text.as_ref().as_bytes()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ impl<'c> Listener<'c> {
         // Sessions taken over may have ended in between.
         self.reap();
         self.life.ready();
-        // Sessions would do it otherwise, each of them in its own copy of the heap.
+        // What only the start has used is not for every fork to share out.
         give_back_unused();
         heap::prepare();
         if !self.expected.is_empty() {

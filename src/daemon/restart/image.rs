@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf, absolute};
 use std::process;
 
 use crate::sys::exec;
-use crate::sys::strings::Strings;
+use crate::sys::strings::{Strings, c_string};
 
 use super::VARIABLE;
 
@@ -58,9 +58,9 @@ impl Image {
         &self.path
     }
 
-    /// The file as a string for the kernel. What came by exec holds no NUL.
+    /// The file as a string for the kernel.
     pub(super) fn file(&self) -> CString {
-        CString::new(self.path.as_os_str().as_bytes()).unwrap_or_default()
+        c_string(&self.path)
     }
 
     /// The arguments with `first` before them, if it is given.
