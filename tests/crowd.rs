@@ -22,7 +22,7 @@ use nix::unistd::{geteuid, mkfifo};
 use support::http::Request;
 use support::log::Line;
 use support::peer::Peer;
-use support::process::{Process, status as status_of};
+use support::process::status as status_of;
 use support::server::{Server, Setup};
 use support::wait_for;
 
@@ -58,7 +58,7 @@ fn stalled(server: &Server, count: usize) -> Vec<Peer> {
 /// How many processes the listener has for clients, when none comes or goes any more.
 fn sessions(server: &Server, count: usize) {
     wait_for(&format!("{count} sessions"), || {
-        (Process::children(server.pid()).len() == count).then_some(())
+        (server.sessions().len() == count).then_some(())
     });
 }
 
@@ -294,8 +294,6 @@ fn a_listener_that_cannot_fork_keeps_the_client_and_waits() {
     }
     let setup = Setup::new(&["cat"]).wrapped(&["sh", "-c", SHARED, "sh"]);
     let server = setup.options(&["--user", "61234:61234"]).start();
-    server.open("/").close();
-    sessions(&server, 0);
     limit(&server, "nproc", "1");
     let mut peer = server.connect();
     peer.send(&server.upgrade("/").bytes());

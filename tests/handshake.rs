@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use support::frame;
 use support::http::{KEY, Request};
 use support::peer::Peer;
-use support::process::Process;
 use support::server::{Server, Setup};
 use support::wait_for;
 
@@ -358,12 +357,10 @@ fn a_client_that_leaves_before_its_request_is_whole_leaves_nothing() {
     let mut peer = server.connect();
     peer.send(b"GET / HT");
     wait_for("the session", || {
-        (!Process::children(server.pid()).is_empty()).then_some(())
+        (!server.sessions().is_empty()).then_some(())
     });
     drop(peer);
-    wait_for("its end", || {
-        Process::children(server.pid()).is_empty().then_some(())
-    });
+    wait_for("its end", || server.sessions().is_empty().then_some(()));
 }
 
 #[test]

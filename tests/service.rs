@@ -172,7 +172,7 @@ fn a_crowd_that_leaves_at_once_is_reaped_whole() {
         peer.expect_fin();
     }
     wait_for("all to be reaped", || {
-        Process::children(server.pid()).is_empty().then_some(())
+        server.sessions().is_empty().then_some(())
     });
     server.log().events("close", 30);
 }

@@ -85,7 +85,7 @@ fn signals_that_were_ignored_or_blocked_at_start_work_all_the_same() {
     peer.send_text("");
     assert_eq!(peer.expect_end(1011), "exit status 3");
     wait_for("the session to be reaped", || {
-        Process::children(server.pid()).is_empty().then_some(())
+        server.sessions().is_empty().then_some(())
     });
     expect_stop_without_sessions(server);
 }
@@ -146,7 +146,7 @@ fn a_client_that_is_still_asking_does_not_keep_the_listener() {
     let mut peer = server.connect();
     peer.send(b"GET / HTTP/1.1\r\n");
     wait_for("the session", || {
-        (!Process::children(server.pid()).is_empty()).then_some(())
+        (!server.sessions().is_empty()).then_some(())
     });
     let start = Instant::now();
     server.signal(Signal::SIGTERM);
@@ -164,7 +164,7 @@ fn a_client_that_is_being_refused_is_told_so_though_the_listener_stops() {
     let mut peer = server.connect();
     peer.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n");
     wait_for("the session", || {
-        (!Process::children(server.pid()).is_empty()).then_some(())
+        (!server.sessions().is_empty()).then_some(())
     });
     server.signal(Signal::SIGTERM);
     let (_, end) = peer.drain();
@@ -308,12 +308,12 @@ fn sigusr1_logs_every_session_and_the_totals() {
     server.open("/").close();
     server.log().event("close");
     wait_for("the third to be gone", || {
-        (Process::children(server.pid()).len() == 2).then_some(())
+        (server.sessions().len() == 2).then_some(())
     });
     let mut asking = server.connect();
     asking.send(b"GET / HTTP/1.1\r\n");
     wait_for("three sessions", || {
-        (Process::children(server.pid()).len() == 3).then_some(())
+        (server.sessions().len() == 3).then_some(())
     });
     server.signal(Signal::SIGUSR1);
 

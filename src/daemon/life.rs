@@ -94,6 +94,11 @@ impl Life {
         self.had_terminal && !terminal::is_there()
     }
 
+    /// How many sessions there have been.
+    pub(super) fn served(&self) -> u64 {
+        self.served
+    }
+
     pub(super) fn note_session(&mut self) {
         self.served += 1;
     }

@@ -243,11 +243,14 @@ fn listen_on(
     listener: Listener<'_>,
 ) -> Result<u8, Box<dyn std::error::Error>> {
     let sandbox = sandbox(template.config);
-    if let Leave::Session(client, signals) = listener.run()? {
-        let outcome = session::serve(client, template, signals, sandbox);
-        exit_now(if outcome.is_ok() { 0 } else { REFUSED });
+    match listener.run()? {
+        Leave::Session(client, signals) => {
+            let outcome = session::serve(client, template, signals, sandbox);
+            exit_now(if outcome.is_ok() { 0 } else { REFUSED })
+        }
+        Leave::Unneeded => exit_now(0),
+        Leave::Stopped => Ok(0),
     }
-    Ok(0)
 }
 
 /// Gives up what only the start needed: from here on root directory and user are those of services and

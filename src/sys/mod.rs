@@ -13,6 +13,7 @@ pub(crate) mod heap;
 pub(crate) mod limit;
 pub(crate) mod name;
 pub(crate) mod pages;
+pub(crate) mod pass;
 pub(crate) mod patience;
 #[cfg(feature = "sandbox")]
 pub(crate) mod sandbox;

@@ -168,6 +168,9 @@ fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
+/// What a process is called that waits for the next client.
+const SPARE: &str = "websockd-spare";
+
 /// A running listener. At the test's end it is stopped, and nothing of it may be left.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -280,6 +283,21 @@ impl Server {
     pub(crate) fn service(&self, peer: &Peer) -> Process {
         let session = self.session(peer);
         wait_for("the service", || Process::children(session).pop())
+    }
+
+    /// The processes that the listener has for clients that are there.
+    pub(crate) fn sessions(&self) -> Vec<Process> {
+        let mut children = Process::children(self.pid());
+        children.retain(|child| child.name != SPARE);
+        children
+    }
+
+    /// The process that waits for the next client.
+    pub(crate) fn spare(&self) -> Process {
+        wait_for("a spare process", || {
+            let children = Process::children(self.pid());
+            children.into_iter().find(|child| child.name == SPARE)
+        })
     }
 
     /// Sends a signal to the listener.

@@ -1,5 +1,7 @@
 //! From a connection that waits to a session's process, or to the decision that there is none.
 
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -10,12 +12,12 @@ use crate::daemon::network::Network;
 use crate::daemon::peer::Peer;
 use crate::daemon::session::Client;
 use crate::handshake::Reject;
-use crate::sys::fd;
 use crate::sys::fork::{Fork, fork};
-use crate::sys::heap;
 use crate::sys::slot::Slot;
+use crate::sys::{fd, heap, pass};
 
 use super::clients::{self, Session, Task, Verdict};
+use super::spare::Post;
 use super::{Accepted, Listener};
 
 /// Connections taken before signals are looked at again.
@@ -24,6 +26,18 @@ const MAX_ACCEPTS: usize = 64;
 /// Sessions that were asked to leave and have not yet: then nobody new is accepted. They need nothing
 /// but the processor for that, so this only says who gets it.
 const MAX_LEAVING: usize = 64;
+
+/// A new process.
+#[derive(Debug)]
+pub(super) enum Child {
+    /// With a client to serve.
+    Session(Box<Client>),
+    /// Its client is still to come.
+    Spare(Post),
+}
+
+/// Which process it is, and the slot of the new one; else what could not be done.
+type Forked = Result<(Fork, Slot), (&'static str, Errno)>;
 
 /// What has become of a client.
 #[derive(Debug)]
@@ -37,9 +51,20 @@ enum Begun {
 }
 
 impl Listener<'_> {
+    /// Accepts what waits, and forks a spare process where one has come alone. `Some` in a new process.
+    pub(super) fn serve(&mut self, now: Instant) -> Option<Child> {
+        let before = self.life.served();
+        if let Some(client) = self.accept_all(now) {
+            return Some(Child::Session(client));
+        }
+        let has_come_alone = self.life.served() - before == 1;
+        let is_due = has_come_alone && self.spare.is_empty() && self.expected.is_empty();
+        is_due.then(|| self.fork_spare(now))?.map(Child::Spare)
+    }
+
     /// Accepts what waits, at most so many that signals are not kept waiting. `Some` in a session's
     /// process.
-    pub(super) fn accept_all(&mut self, now: Instant) -> Option<Box<Client>> {
+    fn accept_all(&mut self, now: Instant) -> Option<Box<Client>> {
         while let Some(accepted) = self.expected.pop() {
             match self.begin_session(accepted, now) {
                 Begun::Here(client) => return Some(client),
@@ -72,6 +97,8 @@ impl Listener<'_> {
                     // The client went before its turn came, or the way to it did.
                     Err(errno) if is_the_clients(errno) => {}
                     Err(errno) => {
+                        // What is held in reserve goes first.
+                        self.spare.dismiss();
                         self.pause.begin("accept", errno, now);
                         return None;
                     }
@@ -81,7 +108,7 @@ impl Listener<'_> {
         None
     }
 
-    /// Forks for a client, if it is to be told anything.
+    /// Gives a client a process, if it is to be told anything.
     fn begin_session(&mut self, (socket, remote): Accepted, now: Instant) -> Begun {
         let network = clients::network(remote, self.config);
         let (task, refusal) = match self.judge(network, now) {
@@ -89,20 +116,12 @@ impl Listener<'_> {
             Verdict::Refuse(reject) => (Task::Refuse, Some(reject)),
             Verdict::Drop => return Begun::Elsewhere,
         };
-        #[cfg(feature = "tls")]
-        if let Some(acceptor) = &self.config.tls {
-            acceptor.prepare();
-        }
-        let slot = match self.prepare() {
-            Ok(slot) => slot,
-            Err(errno) => {
-                self.pause.begin("get memory", errno, now);
-                self.expected.push((socket, remote));
-                return Begun::Not;
-            }
+        let found = match refusal {
+            None => self.find_process(&socket, remote),
+            Some(_) => self.fork(),
         };
-        match fork() {
-            Ok(Fork::Parent(pid)) => {
+        match found {
+            Ok((Fork::Parent(pid), slot)) => {
                 let session = Session {
                     pid,
                     slot: Some(slot),
@@ -114,29 +133,68 @@ impl Listener<'_> {
                 self.life.note_session();
                 Begun::Elsewhere
             }
-            Ok(Fork::Child) => {
-                heap::begin();
-                Begun::Here(Box::new(Client {
-                    peer: Peer::with_remote(&socket, remote),
-                    socket,
-                    refusal,
-                    slot: Some(slot),
-                }))
-            }
-            Err(errno) => {
-                self.orphans.give(slot);
-                self.pause.begin("fork", errno, now);
+            Ok((Fork::Child, slot)) => Begun::Here(Box::new(Client {
+                peer: Peer::with_remote(&socket, remote),
+                socket,
+                refusal,
+                slot: Some(slot),
+            })),
+            Err((doing, errno)) => {
+                self.pause.begin(doing, errno, now);
                 self.expected.push((socket, remote));
                 Begun::Not
             }
         }
     }
 
+    /// A process for a client: the spare one, which has the client then, or a new one.
+    fn find_process(&mut self, socket: &OwnedFd, remote: Option<SocketAddr>) -> Forked {
+        self.make_room()?;
+        match self.spare.send(socket, remote) {
+            Some((pid, slot)) => Ok((Fork::Parent(pid), slot)),
+            None => self.fork(),
+        }
+    }
+
+    /// Forks, with a slot for what the new process has to tell.
+    fn fork(&mut self) -> Forked {
+        #[cfg(feature = "tls")]
+        if let Some(acceptor) = &self.config.tls {
+            acceptor.prepare();
+        }
+        self.make_room()?;
+        let slot = self.orphans.prepare().map_err(no_memory)?;
+        match fork() {
+            Ok(forked) => {
+                if forked == Fork::Child {
+                    heap::begin();
+                }
+                Ok((forked, slot))
+            }
+            Err(errno) => {
+                self.orphans.give(slot);
+                Err(("fork", errno))
+            }
+        }
+    }
+
     /// What a session needs of us before it is there: when it is, nothing may fail.
-    fn prepare(&mut self) -> nix::Result<Slot> {
-        self.clients.reserve()?;
-        self.handshakes.reserve()?;
-        self.orphans.prepare()
+    fn make_room(&mut self) -> Result<(), (&'static str, Errno)> {
+        self.clients.reserve().map_err(no_memory)?;
+        self.handshakes.reserve().map_err(no_memory)
+    }
+
+    /// Forks for who comes next. `Some` in that process. If there can be none, the next client finds out
+    /// why.
+    fn fork_spare(&mut self, now: Instant) -> Option<Post> {
+        let (ours, way) = pass::way().ok()?;
+        match self.fork().ok()? {
+            (Fork::Parent(pid), slot) => {
+                self.spare.begin(pid, slot, ours, now);
+                None
+            }
+            (Fork::Child, slot) => Some(Post { way, slot }),
+        }
     }
 
     /// Judges a client from this network, and takes their place from those in their handshake who have
@@ -165,6 +223,10 @@ impl Listener<'_> {
         let mut idle = self.clients.idle();
         idle.find_map(|(pid, slot)| slot.cut().then_some(pid))
     }
+}
+
+fn no_memory(errno: Errno) -> (&'static str, Errno) {
+    ("get memory", errno)
 }
 
 /// Errors of accept(2) that tell of the connection, which is no more, and not of us.

@@ -1,4 +1,4 @@
-//! The listener: accepts, forks for each client, reaps, and ends in order.
+//! The listener: accepts, forks for each client, if it has not before, reaps, and ends in order.
 
 use std::hint::black_box;
 use std::io;
@@ -24,11 +24,14 @@ mod accept;
 mod clients;
 mod handshakes;
 mod pause;
+mod spare;
 
+use accept::Child;
 use clients::Clients;
 pub(super) use clients::Former;
 use handshakes::Handshakes;
 use pause::Pause;
+use spare::Spare;
 
 use super::config::Config;
 use super::life::Life;
@@ -47,6 +50,8 @@ type Accepted = (OwnedFd, Option<SocketAddr>);
 pub(super) enum Leave {
     /// It is a new one and has a client to serve.
     Session(Box<Client>, Signals),
+    /// It is a new one and has none.
+    Unneeded,
     /// The listener was told to end, and all sessions have.
     Stopped,
 }
@@ -62,6 +67,7 @@ pub(super) struct Listener<'c> {
     signals: Signals,
     clients: Clients,
     handshakes: Handshakes,
+    spare: Spare,
     orphans: Orphans,
     /// Those that were accepted and have no session yet.
     expected: Vec<Accepted>,
@@ -108,6 +114,7 @@ impl<'c> Listener<'c> {
             signals,
             clients,
             handshakes,
+            spare: Spare::default(),
             orphans,
             expected: Vec::new(),
             pause: Pause::default(),
@@ -141,11 +148,14 @@ impl<'c> Listener<'c> {
             if self.life.has_to_restart() && self.expected.is_empty() {
                 self.restart();
             }
-            let deadlines = [self.life.deadline(), self.orphans.deadline()];
-            let timeout = [self.pause.until(), self.deadline]
-                .into_iter()
-                .chain(deadlines);
-            let timeout = timeout.flatten().min();
+            let deadlines = [
+                self.pause.until(),
+                self.deadline,
+                self.life.deadline(),
+                self.orphans.deadline(),
+                self.spare.deadline(),
+            ];
+            let timeout = deadlines.into_iter().flatten().min();
             let timeout = timeout.map(|at| at.saturating_duration_since(Instant::now()));
             match self.poll.poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -164,25 +174,42 @@ impl<'c> Listener<'c> {
                 self.deadline = None;
             }
             self.orphans.climb(now);
-            let is_served = self.clients.is_empty() && self.orphans.is_empty();
-            let is_served = is_served && self.expected.is_empty();
-            if self.sockets.is_empty() && is_served {
+            self.spare.look_at_clock(now);
+            if self.sockets.is_empty() && self.is_alone() {
                 self.life.end();
                 return Ok(Leave::Stopped);
             }
             if self.pause.is_over(now) {
-                if let Some(client) = self.accept_all(now) {
-                    return Ok(self.leave_as_session(client));
+                if let Some(child) = self.serve(now) {
+                    return Ok(self.leave(child));
                 }
             }
         }
     }
 
-    /// A session's process goes its way: a hang-up is the listener's affair, and so is the end of the
-    /// last session.
-    fn leave_as_session(mut self, client: Box<Client>) -> Leave {
+    /// Whether all that it has forked is gone, and nobody is left to fork for.
+    fn is_alone(&self) -> bool {
+        let is_served = self.clients.is_empty() && self.orphans.is_empty();
+        is_served && self.spare.is_empty() && self.expected.is_empty()
+    }
+
+    /// A session's process goes its way.
+    fn leave(self, child: Child) -> Leave {
+        let signals = self.into_signals();
+        match child {
+            Child::Session(client) => Leave::Session(client, signals),
+            Child::Spare(post) => match post.wait(&signals) {
+                Some(client) => Leave::Session(Box::new(client), signals),
+                None => Leave::Unneeded,
+            },
+        }
+    }
+
+    /// What a session has of it. A hang-up is the listener's affair, and so is the end of the last
+    /// session.
+    fn into_signals(mut self) -> Signals {
         self.signals.ignore(&[Signal::SIGHUP, Signal::SIGQUIT]);
-        Leave::Session(client, self.signals)
+        self.signals
     }
 
     fn heed_signals(&mut self) {
@@ -217,12 +244,16 @@ impl<'c> Listener<'c> {
         while let Some((pid, end)) = child::reap() {
             // What it had is free again.
             self.pause.end();
-            let Some(session) = self.clients.end(pid) else {
+            let slot = if let Some(session) = self.clients.end(pid) {
+                self.handshakes.end(&session);
+                session.slot
+            } else if let Some(slot) = self.spare.end(pid) {
+                Some(slot)
+            } else {
                 self.life.note_end(pid, end, &self.signals);
                 continue;
             };
-            self.handshakes.end(&session);
-            if let Some(slot) = session.slot {
+            if let Some(slot) = slot {
                 self.orphans.take_over(slot, now);
             }
             if let End::Signal(number) = end {
@@ -253,6 +284,7 @@ impl<'c> Listener<'c> {
         log::stop(Signal::SIGQUIT.as_str());
         self.life.stopping("draining");
         self.sockets.clear();
+        self.spare.dismiss();
         self.pause.end();
     }
 
@@ -261,6 +293,7 @@ impl<'c> Listener<'c> {
         log::stop(signal.as_str());
         self.life.stopping("stopping");
         self.sockets.clear();
+        self.spare.dismiss();
         self.expected.clear();
         self.pause.end();
         self.signal_sessions(Signal::SIGTERM);
