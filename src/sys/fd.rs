@@ -14,8 +14,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::libc;
 use nix::sys::socket::{
-    Shutdown, SockType, SockaddrLike, SockaddrStorage, UnixAddr, UnixCredentials, getpeername,
-    getsockname, getsockopt, setsockopt, shutdown, sockopt,
+    MsgFlags, Shutdown, SockType, SockaddrLike, SockaddrStorage, UnixAddr, UnixCredentials,
+    getpeername, getsockname, getsockopt, send, setsockopt, shutdown, sockopt,
 };
 use nix::sys::stat::fstat;
 
@@ -62,6 +62,12 @@ pub(crate) fn peek(socket: &impl AsFd, into: &mut [u8]) -> nix::Result<usize> {
 /// Writes what there is room for.
 pub(crate) fn write(fd: &impl AsFd, bytes: &[u8]) -> nix::Result<usize> {
     retry(|| nix::unistd::write(fd, bytes))
+}
+
+/// Sends what there is room for, in one segment with what follows.
+pub(crate) fn send_with_next(socket: &impl AsFd, bytes: &[u8]) -> nix::Result<usize> {
+    let flags = MsgFlags::from_bits_retain(libc::MSG_MORE) | MsgFlags::MSG_NOSIGNAL;
+    retry(|| send(socket.as_fd().as_raw_fd(), bytes, flags))
 }
 
 /// Writes what there is room for, in order.

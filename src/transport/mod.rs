@@ -114,6 +114,14 @@ impl Transport {
         }
     }
 
+    /// Writes what there is room for, to leave with what follows: more, or the end.
+    pub(crate) fn write_last(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match (self, slices) {
+            (Self::Plain(socket), [only]) => Ok(fd::send_with_next(socket, only)?),
+            (this, _) => this.write(slices),
+        }
+    }
+
     /// Writes what there is room for of a file's bytes, `from` there and at most `len`; 0 if it has no
     /// more. `WouldBlock` if there is no room.
     ///

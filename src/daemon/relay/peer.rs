@@ -18,6 +18,8 @@ pub(super) struct Peer {
     pub(super) is_writable: bool,
     /// The peer has ended its direction: what it sent before can still be read.
     pub(super) has_ended: bool,
+    /// The connection is closed as soon as all is written.
+    pub(super) is_ending: bool,
     /// The connection is broken: nothing can be read or written any more.
     pub(super) is_lost: bool,
 }
@@ -30,6 +32,7 @@ impl Peer {
             transport: Some(transport),
             is_writable: true,
             has_ended: false,
+            is_ending: false,
             is_lost: false,
         }
     }
@@ -71,7 +74,11 @@ impl Peer {
         else {
             return 0;
         };
-        match transport.write(slices) {
+        let written = match self.is_ending {
+            false => transport.write(slices),
+            true => transport.write_last(slices),
+        };
+        match written {
             Ok(written) => {
                 self.is_writable = transport.has_room(written == asked);
                 written

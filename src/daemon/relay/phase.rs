@@ -88,6 +88,7 @@ impl Relay {
 
     /// Says goodbye after what is queued; the near end is told by EOF, and dropped output.
     pub(super) fn close(&mut self, goodbye: Goodbye, now: Instant) {
+        self.peer.is_ending = self.connection.peer_close().is_some();
         self.say(goodbye);
         self.inbound.end();
         self.ladder.start(now);
