@@ -1,14 +1,15 @@
 //! A descriptor on its way to another process, with a few words.
-#![expect(unsafe_code, reason = "descriptors by number: those that arrive")]
+#![expect(unsafe_code, reason = "sendmsg, descriptors by number")]
 
 use std::io::{IoSlice, IoSliceMut};
+use std::mem::zeroed;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::cmsg_space;
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
-    sendmsg, socketpair,
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg, socketpair,
 };
 
 use super::retry;
@@ -19,13 +20,43 @@ pub(crate) fn way() -> nix::Result<(OwnedFd, OwnedFd)> {
     socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)
 }
 
+/// One descriptor as sendmsg(2) takes it.
+#[repr(C)]
+struct Rights {
+    header: libc::cmsghdr,
+    fd: RawFd,
+}
+
 /// Sends words, at least one byte of them, and a copy of a descriptor, without waiting for room.
+///
+/// Takes nothing from the heap: the listener sends, and each page that it writes to is copied then, for
+/// it shares them with those it has forked.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "lengths of a few bytes, which each C library has in a type of its own"
+)]
 pub(crate) fn send(way: &OwnedFd, words: &[u8], fd: &impl AsFd) -> nix::Result<()> {
-    let fds = [fd.as_fd().as_raw_fd()];
-    let rights = [ControlMessage::ScmRights(&fds)];
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
-    let words = [IoSlice::new(words)];
-    retry(|| sendmsg::<()>(way.as_raw_fd(), &words, &rights, flags, None)).map(drop)
+    // SAFETY: looks at nothing.
+    let rights_len = unsafe { libc::CMSG_LEN(size_of::<RawFd>() as u32) };
+    // SAFETY: all zero is a value.
+    let mut rights: Rights = unsafe { zeroed() };
+    rights.header.cmsg_level = libc::SOL_SOCKET;
+    rights.header.cmsg_type = libc::SCM_RIGHTS;
+    rights.header.cmsg_len = rights_len as _;
+    rights.fd = fd.as_fd().as_raw_fd();
+    let mut words = IoSlice::new(words);
+    // SAFETY: as above.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_iov = (&raw mut words).cast();
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut rights).cast();
+    message.msg_controllen = size_of::<Rights>() as _;
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: the message is one slice, which the kernel only reads, and one block of control data with
+    // one descriptor; all of it lives longer than the call.
+    retry(|| Errno::result(unsafe { libc::sendmsg(way.as_raw_fd(), &raw const message, flags) }))
+        .map(drop)
 }
 
 /// Waits for words and a descriptor: how many bytes of `words` they are. `None`: nobody will send any.

@@ -4,6 +4,7 @@
 //! where clients come together, forking for each when it is there costs less. One that has waited for
 //! long leaves, for the machine may have another use for what it is made of.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const MAX_ADDRESS_LEN: usize = 128;
 
 /// What is said of a client without an address.
-const NO_ADDRESS: &str = "unix";
+const NO_ADDRESS: &[u8] = b"unix";
 
 /// The spare process, if there is one, as the listener knows it.
 #[derive(Debug, Default)]
@@ -72,8 +73,8 @@ impl Spare {
         remote: Option<SocketAddr>,
     ) -> Option<(Pid, Slot)> {
         let waiting = self.0.as_mut()?;
-        let address = remote.map_or_else(|| NO_ADDRESS.to_owned(), |it| it.to_string());
-        match pass::send(waiting.way.as_ref()?, address.as_bytes(), socket) {
+        let mut words = [0; MAX_ADDRESS_LEN];
+        match pass::send(waiting.way.as_ref()?, words_of(remote, &mut words), socket) {
             Ok(()) => self.0.take().map(|it| (it.pid, it.slot)),
             // It has died and will be reaped.
             Err(_) => {
@@ -148,6 +149,18 @@ impl Post {
             slot: Some(self.slot),
         })
     }
+}
+
+/// An address as text. Not on the heap, where a page that the listener writes to is copied: it shares
+/// them with all that it has forked.
+fn words_of(remote: Option<SocketAddr>, words: &mut [u8; MAX_ADDRESS_LEN]) -> &[u8] {
+    let mut room = words.as_mut_slice();
+    let _whole = match remote {
+        Some(remote) => write!(room, "{remote}"),
+        None => room.write_all(NO_ADDRESS),
+    };
+    let left = room.len();
+    words.get(..MAX_ADDRESS_LEN - left).unwrap_or_default()
 }
 
 #[cfg(test)]
