@@ -4,8 +4,10 @@
 //! So the listener keeps what it writes to between two forks where no child has it ([`super::table`]), a
 //! session takes what it needs from pages of its own ([`super::heap`]), and what every session needs is
 //! found out and compiled before. What was tried as well and measured no better: having the kernel copy
-//! the tables of the program's own pages (24 of 53 faults less, but as much to copy and to drop), and
-//! reading these pages ahead by madvise(2). A huge page for them takes a kernel that is built for that.
+//! the tables of the program's own pages (24 of 53 faults less, but as much to copy and to drop), reading
+//! these pages ahead by madvise(2), and having it make the pages of the arena and of the stack in one call
+//! each (MADV_POPULATE_WRITE). A huge page for them takes a kernel that is built for that. What helps is
+//! that they lie side by side: `benches/session.ld`.
 #![expect(unsafe_code, reason = "clone, fork, _exit")]
 
 use nix::errno::Errno;
