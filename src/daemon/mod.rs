@@ -26,6 +26,7 @@ mod proxy;
 #[path = "without_proxy.rs"]
 mod proxy;
 mod redirect;
+mod refusal;
 pub(crate) mod relay;
 mod request;
 mod restart;
