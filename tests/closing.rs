@@ -6,6 +6,7 @@
 mod support;
 
 use std::io::Write;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use support::frame::{self, CLOSE, FIN};
@@ -22,6 +23,22 @@ fn a_close_is_answered_with_the_same_code() {
         peer.send_close(code, "so long");
         peer.expect_close(code);
         peer.expect_fin();
+    }
+}
+
+#[test]
+fn a_close_is_answered_though_the_client_goes_on_talking() {
+    const ROUNDS: usize = 30;
+    let server = Server::cat(&[]);
+    for _ in 0..ROUNDS {
+        let mut peer = server.open("/");
+        let mut writer = peer.writer();
+        peer.send_close(1000, "");
+        // What is unread when a connection is closed has the kernel reset it.
+        let talking = thread::spawn(move || while writer.write_all(&[0; 50_000]).is_ok() {});
+        peer.expect_close(1000);
+        drop(peer);
+        talking.join().unwrap();
     }
 }
 
@@ -273,11 +290,11 @@ fn a_client_that_goes_on_talking_after_our_close_is_left_after_two_seconds() {
     peer.expect_close(1000);
     let start = Instant::now();
     let mut writer = peer.writer();
-    let talking = std::thread::spawn(move || {
+    let talking = thread::spawn(move || {
         let message = frame::text("and another thing");
         while writer.write_all(&message).is_ok() {
             // There is always something new to read, and always room to write it.
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     });
     wait_gone(session);
@@ -306,7 +323,7 @@ fn data_nobody_reads_does_not_turn_the_end_into_a_reset() {
     let mut peer = server.open("/");
     peer.send_text("go");
     let mut writer = peer.writer();
-    let writing = std::thread::spawn(move || {
+    let writing = thread::spawn(move || {
         let ignored = frame::text("x".repeat(1000));
         for _ in 0..2000 {
             writer.write_all(&ignored).unwrap();

@@ -35,6 +35,16 @@ fn a_client_on_descriptor_0_is_served() {
 }
 
 #[test]
+fn the_end_is_told_though_who_started_us_has_the_socket_too() {
+    let keeping = ["sh", "-c", "\"$@\"; exec sleep 1000", "sh"];
+    let setup = cat().options(&["--inetd"]).wrapped(&keeping);
+    let (mut keeper, mut peer) = Inetd::tcp(&setup, Stderr::Pipe);
+    converse(&mut peer);
+    process::signal(keeper.pid(), Signal::SIGTERM);
+    keeper.wait();
+}
+
+#[test]
 fn a_client_on_descriptor_0_is_found_without_being_asked_for() {
     let (mut session, mut peer) = Inetd::tcp(&cat(), Stderr::Pipe);
     converse(&mut peer);

@@ -220,12 +220,15 @@ impl Transport {
     }
 
     /// Closes the connection. A peer over TLS is told so, if there is room to.
-    pub(crate) fn close(self) {
-        match self {
-            Self::Plain(socket) => drop(socket),
-            #[cfg(feature = "tls")]
-            Self::Tls(mut stream) => stream.say_close(),
+    ///
+    /// The end is told before the descriptor is closed: somebody else may have the socket, too, and what
+    /// is unread in it would have the kernel forget what has not left yet.
+    pub(crate) fn close(mut self) {
+        #[cfg(feature = "tls")]
+        if let Self::Tls(stream) = &mut self {
+            stream.say_close();
         }
+        let _ended = fd::shutdown_write(&self);
     }
 
     /// Gives memory back that has been idle.
