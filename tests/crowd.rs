@@ -22,7 +22,7 @@ use nix::unistd::{geteuid, mkfifo};
 use support::http::Request;
 use support::log::Line;
 use support::peer::Peer;
-use support::process::status as status_of;
+use support::process::{status as status_of, wait_gone};
 use support::server::{Server, Setup};
 use support::wait_for;
 
@@ -288,12 +288,9 @@ fn a_listener_without_descriptors_waits_for_one() {
 
 #[test]
 fn a_listener_that_cannot_fork_keeps_the_client_and_waits() {
-    if !geteuid().is_root() {
-        // Only for another user's processes there is a number that can be reached.
+    let Some(server) = of_another_user(&[]) else {
         return;
-    }
-    let setup = Setup::new(&["cat"]).wrapped(&["sh", "-c", SHARED, "sh"]);
-    let server = setup.options(&["--user", "61234:61234"]).start();
+    };
     limit(&server, "nproc", "1");
     let mut peer = server.connect();
     peer.send(&server.upgrade("/").bytes());
@@ -307,6 +304,49 @@ fn a_listener_that_cannot_fork_keeps_the_client_and_waits() {
     limit(&server, "nproc", "1000");
     assert_eq!(peer.response().status, 101);
     expect_echo(&mut peer, "at last");
+}
+
+/// A listener of another user's, for whose processes there is a number that can be reached, and a client
+/// of its. `None`: only root can have one.
+fn of_another_user(options: &[&str]) -> Option<Server> {
+    geteuid().is_root().then(|| {
+        let setup = Setup::new(&["cat"]).wrapped(&["sh", "-c", SHARED, "sh"]);
+        let setup = setup.options(&["--user", "61234:61234"]);
+        setup.options(options).start()
+    })
+}
+
+#[test]
+fn a_spare_process_makes_room_for_one_that_is_needed() {
+    let Some(server) = of_another_user(&["--max-clients", "1"]) else {
+        return;
+    };
+    let mut peer = server.open("/");
+    expect_echo(&mut peer, "hello");
+    let spare = server.spare();
+    // The listener, the session and its service, and the spare one.
+    limit(&server, "nproc", "4");
+    assert_eq!(server.refusal(&server.upgrade("/")).status, 503);
+    wait_gone(spare.pid);
+    expect_echo(&mut peer, "still here");
+}
+
+#[test]
+fn the_last_client_is_the_last_though_it_had_to_wait() {
+    let Some(mut server) = of_another_user(&[]) else {
+        return;
+    };
+    limit(&server, "nproc", "1");
+    let mut peer = server.connect();
+    peer.send(&server.upgrade("/").bytes());
+    server.log().event("error");
+    server.signal(Signal::SIGQUIT);
+    server.log().event("stop");
+    limit(&server, "nproc", "1000");
+    assert_eq!(peer.response().status, 101);
+    expect_echo(&mut peer, "at last");
+    peer.close();
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 /// Runs from a copy in the working directory, where the other user may look.

@@ -65,6 +65,16 @@ fn a_spare_process_that_was_ended_costs_nobody_anything() {
 }
 
 #[test]
+fn one_that_does_not_move_does_not_keep_the_listener() {
+    for way in [Signal::SIGTERM, Signal::SIGQUIT] {
+        let (mut server, spare) = with_spare(&[]);
+        signal(spare.pid, Signal::SIGSTOP);
+        server.signal(way);
+        assert_eq!(server.wait().code(), Some(0));
+    }
+}
+
+#[test]
 fn signals_for_the_listener_do_not_end_it() {
     let (server, spare) = with_spare(&[]);
     for others in [Signal::SIGUSR1, Signal::SIGHUP, Signal::SIGQUIT] {

@@ -14,8 +14,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::libc;
 use nix::sys::socket::{
-    MsgFlags, Shutdown, SockType, SockaddrLike, SockaddrStorage, UnixAddr, UnixCredentials,
-    getpeername, getsockname, getsockopt, send, setsockopt, shutdown, sockopt,
+    self, MsgFlags, Shutdown, SockType, SockaddrLike, SockaddrStorage, UnixAddr, UnixCredentials,
+    getpeername, getsockname, getsockopt, send, setsockopt, sockopt,
 };
 use nix::sys::stat::fstat;
 
@@ -149,7 +149,12 @@ pub(crate) fn set_nodelay(socket: &impl AsFd) -> nix::Result<()> {
 
 /// Ends our direction of a connection: the peer reads an end of file after what was written.
 pub(crate) fn shutdown_write(socket: &impl AsFd) -> nix::Result<()> {
-    shutdown(socket.as_fd().as_raw_fd(), Shutdown::Write)
+    socket::shutdown(socket.as_fd().as_raw_fd(), Shutdown::Write)
+}
+
+/// Ends both directions of a connection.
+pub(crate) fn shutdown(socket: &impl AsFd) -> nix::Result<()> {
+    socket::shutdown(socket.as_fd().as_raw_fd(), Shutdown::Both)
 }
 
 /// Whether `fd` is a stream socket, and if so whether it listens.

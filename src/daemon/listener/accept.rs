@@ -58,7 +58,8 @@ impl Listener<'_> {
             return Some(Child::Session(client));
         }
         let has_come_alone = self.life.served() - before == 1;
-        let is_due = has_come_alone && self.spare.is_empty() && self.expected.is_empty();
+        let comes_another = !self.sockets.is_empty() && self.expected.is_empty();
+        let is_due = has_come_alone && comes_another && self.spare.is_empty();
         is_due.then(|| self.fork_spare(now))?.map(Child::Spare)
     }
 
@@ -97,9 +98,7 @@ impl Listener<'_> {
                     // The client went before its turn came, or the way to it did.
                     Err(errno) if is_the_clients(errno) => {}
                     Err(errno) => {
-                        // What is held in reserve goes first.
-                        self.spare.dismiss();
-                        self.pause.begin("accept", errno, now);
+                        self.lack("accept", errno, now);
                         return None;
                     }
                 }
@@ -140,11 +139,17 @@ impl Listener<'_> {
                 slot: Some(slot),
             })),
             Err((doing, errno)) => {
-                self.pause.begin(doing, errno, now);
+                self.lack(doing, errno, now);
                 self.expected.push((socket, remote));
                 Begun::Not
             }
         }
+    }
+
+    /// The machine has run out of something. What is held in reserve goes first.
+    fn lack(&mut self, doing: &str, errno: Errno, now: Instant) {
+        self.spare.dismiss();
+        self.pause.begin(doing, errno, now);
     }
 
     /// A process for a client: the spare one, which has the client then, or a new one.

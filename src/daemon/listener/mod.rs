@@ -248,7 +248,8 @@ impl<'c> Listener<'c> {
                 self.handshakes.end(&session);
                 session.slot
             } else if let Some(slot) = self.spare.end(pid) {
-                Some(slot)
+                self.orphans.give(slot);
+                continue;
             } else {
                 self.life.note_end(pid, end, &self.signals);
                 continue;

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::daemon::peer::Peer;
 use crate::daemon::session::Client;
 use crate::sys::signal::Signals;
 use crate::sys::slot::Slot;
-use crate::sys::{pass, retry};
+use crate::sys::{fd, pass, retry};
 
 /// How long it waits for a client.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,14 +84,15 @@ impl Spare {
         }
     }
 
-    /// Has it leave.
+    /// Has it end, however it is: nobody loses anything.
     pub(super) fn dismiss(&mut self) {
         if let Some(waiting) = &mut self.0 {
             waiting.way = None;
+            let _ended = kill(waiting.pid, Signal::SIGKILL);
         }
     }
 
-    /// Has it leave if it has waited for long.
+    /// Has it end if it has waited for long.
     pub(super) fn look_at_clock(&mut self, now: Instant) {
         if self.deadline().is_some_and(|at| now >= at) {
             self.dismiss();
@@ -112,30 +113,37 @@ impl Spare {
 
 impl Post {
     /// Waits for the client, under a name by which an operator knows what this process is. `None`: none
-    /// will come, or we were told to leave.
+    /// will come, or we were told to leave before.
     pub(super) fn wait(self, signals: &Signals) -> Option<Client> {
         let name = prctl::get_name();
         let _unnamed = prctl::set_name(c"websockd-spare");
-        loop {
-            let mut fds = [
-                PollFd::new(self.way.as_fd(), PollFlags::POLLIN),
-                PollFd::new(signals.as_fd(), PollFlags::POLLIN),
-            ];
-            retry(|| poll(&mut fds, PollTimeout::NONE)).ok()?;
-            let [way, _] = fds;
-            if way.any() == Some(true) {
-                break;
-            }
-            let told = signals.take();
-            if told.contains(Signal::SIGTERM) || told.contains(Signal::SIGINT) {
-                return None;
-            }
-        }
+        self.stand(signals).ok()?;
         let client = self.receive()?;
         if let Ok(name) = name {
             let _unnamed = prctl::set_name(&name);
         }
         Some(client)
+    }
+
+    /// Waits until a client is there, or none will come any more.
+    fn stand(&self, signals: &Signals) -> nix::Result<()> {
+        loop {
+            let mut fds = [
+                PollFd::new(self.way.as_fd(), PollFlags::POLLIN),
+                PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+            ];
+            retry(|| poll(&mut fds, PollTimeout::NONE))?;
+            let [way, _] = fds;
+            if way.any() == Some(true) {
+                return Ok(());
+            }
+            let told = signals.take();
+            if told.contains(Signal::SIGTERM) || told.contains(Signal::SIGINT) {
+                // From here on the listener finds another process for its client. One that it has sent
+                // already is ours.
+                return fd::shutdown(&self.way);
+            }
+        }
     }
 
     fn receive(&self) -> Option<Client> {
@@ -165,15 +173,20 @@ fn words_of(remote: Option<SocketAddr>, words: &mut [u8; MAX_ADDRESS_LEN]) -> &[
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::signal::raise;
+
     use super::*;
     use crate::sys::slot::Slots;
+
+    /// A process that is not there.
+    const PID: Pid = Pid::from_raw(0x3fff_fff0);
 
     /// One that has begun to wait at some time, and its end of the way.
     fn spare(since: Instant) -> (Spare, Post) {
         let slot = Slots::new().unwrap().take().unwrap();
         let (ours, way) = pass::way().unwrap();
         let mut spare = Spare::default();
-        spare.begin(Pid::from_raw(7), slot, ours, since);
+        spare.begin(PID, slot, ours, since);
         (spare, Post { way, slot })
     }
 
@@ -189,7 +202,7 @@ mod tests {
         assert!(post.receive().is_none());
         assert!(spare.send(&post.way, None).is_none());
         assert!(spare.end(Pid::from_raw(8)).is_none() && !spare.is_empty());
-        assert!(spare.end(Pid::from_raw(7)).is_some() && spare.is_empty());
+        assert!(spare.end(PID).is_some() && spare.is_empty());
     }
 
     #[test]
@@ -201,6 +214,21 @@ mod tests {
             assert!(spare.send(&socket, Some(address)).is_some() && spare.is_empty());
             let peer = post.receive().unwrap().peer;
             assert_eq!(peer.to_string(), address.to_string());
+        }
+    }
+
+    #[test]
+    fn one_that_was_told_to_leave_has_who_was_sent_before_and_nobody_else() {
+        let signals = Signals::handle(&[Signal::SIGTERM, Signal::SIGUSR1]).unwrap();
+        let (socket, _other) = pass::way().unwrap();
+        for is_first in [false, true] {
+            let (mut spare, post) = spare(Instant::now());
+            assert_eq!(is_first, is_first && spare.send(&socket, None).is_some());
+            raise(Signal::SIGUSR1).unwrap();
+            raise(Signal::SIGTERM).unwrap();
+            post.stand(&signals).unwrap();
+            assert!(spare.send(&socket, None).is_none());
+            assert_eq!(post.receive().is_some(), is_first);
         }
     }
 
