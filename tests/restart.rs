@@ -183,6 +183,8 @@ fn a_hundred_restarts_under_load_cost_nobody_anything() {
     assert_eq!(status.number::<usize>("served"), STAYING + connected);
     // The new program has none to a process that waits for a client.
     restart(&server, RESTARTS + 2);
+    manager.expect("RELOADING");
+    manager.expect("READY");
     assert_eq!(descriptors(server.pid()), fds);
     for peer in &mut staying {
         expect_echo(peer, "last words");
