@@ -306,6 +306,27 @@ fn a_listener_that_cannot_fork_keeps_the_client_and_waits() {
     expect_echo(&mut peer, "at last");
 }
 
+#[test]
+fn a_start_with_too_few_descriptors_says_what_it_could_not_do() {
+    // The program itself is loaded with four.
+    for count in 4.. {
+        let limit = format!("--nofile={count}");
+        let setup = Setup::new(&["cat"]).wrapped(&["prlimit", &limit]);
+        let mut server = setup.options(&["--port", "0"]).spawn();
+        let line = Line::parse(&server.log().line("the first", |_| true)).unwrap();
+        if line.event == "listening" {
+            assert!(count > 4, "nothing was refused");
+            break;
+        }
+        let what = line.get("what");
+        assert!(
+            what.starts_with("cannot ") && what.ends_with(": Too many open files"),
+            "{what}"
+        );
+        assert_eq!(server.wait().code(), Some(111));
+    }
+}
+
 /// A listener of another user's, for whose processes there is a number that can be reached, and a client
 /// of its. `None`: only root can have one.
 fn of_another_user(options: &[&str]) -> Option<Server> {

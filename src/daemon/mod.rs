@@ -155,7 +155,7 @@ fn serve_alone(config: &Config, socket: OwnedFd) -> Result<u8, Box<dyn std::erro
     };
     let template = Template::new(config)?;
     drop_privileges(config)?;
-    let signals = Signals::handle(&SIGNALS)?;
+    let signals = signals()?;
     session::serve(Box::new(client), &template, signals, sandbox(config))?;
     Ok(0)
 }
@@ -186,13 +186,13 @@ fn begin(config: &Config, beginning: Beginning) -> Result<u8, Box<dyn std::error
         pid_file.write()?;
     }
     let template = Template::new(config)?;
-    let signals = Signals::handle(&SIGNALS)?;
+    let signals = signals()?;
     let life = Life::new(&Handover::default(), pid_file, bound.file);
     if config.syslog {
         log::reach_syslog();
     }
     drop_privileges(config)?;
-    let orphans = Orphans::new(config.grace)?;
+    let orphans = orphans(config)?;
     let mut listener = Listener::new(config, bound.sockets, signals, life, (Vec::new(), orphans))?;
     listener.expect(clients);
     lifeline.map(Lifeline::cut).transpose()?;
@@ -219,14 +219,14 @@ fn go_on(config: &Config, taken: Taken) -> Result<u8, Box<dyn std::error::Error>
     let socket_file = handover.socket_file.zip(config.source.unix());
     let socket_file = socket_file.map(|(it, unix)| SocketFile::inherited(&unix.path, it));
     let life = Life::new(&handover, pid_file, socket_file);
-    let signals = Signals::handle(&SIGNALS)?;
+    let signals = signals()?;
     log::restarted(handover.sessions.len());
     let template = Template::new(config)?;
     let noted: HashMap<_, _> = handover.noted.into_iter().collect();
     let taken: Vec<_> = noted.values().copied().collect();
     let orphans = match slots {
         Some(slots) => Orphans::inherited(config.grace, slots, &taken)?,
-        None => Orphans::new(config.grace)?,
+        None => orphans(config)?,
     };
     let sessions = handover.sessions.into_iter();
     let sessions = sessions.map(|(pid, words)| Former {
@@ -252,6 +252,16 @@ fn listen_on(
         Leave::Unneeded => exit_now(0),
         Leave::Stopped => Ok(0),
     }
+}
+
+fn signals() -> Result<Signals, Error> {
+    Signals::handle(&SIGNALS).map_err(|errno| Error::new("take charge of", "signals", errno))
+}
+
+/// Those of a listener that has had no session.
+fn orphans(config: &Config) -> Result<Orphans, Error> {
+    let failed = |errno| Error::new("share", "memory with sessions", errno);
+    Orphans::new(config.grace).map_err(failed)
 }
 
 /// Gives up what only the start needed: from here on root directory and user are those of services and

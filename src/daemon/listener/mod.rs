@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 
 use crate::frame::Utf8;
 use crate::handshake::key;
 use crate::log;
+use crate::sys::Error;
 use crate::sys::child::{self, End};
 use crate::sys::fd;
 use crate::sys::heap;
@@ -85,10 +87,14 @@ impl<'c> Listener<'c> {
         signals: Signals,
         life: Life,
         (sessions, orphans): (Vec<Former>, Orphans),
-    ) -> io::Result<Self> {
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         know_the_processor();
-        child::adopt_orphans()?;
-        let poll = Poll::new()?;
+        let orphaned = "what services leave behind";
+        child::adopt_orphans()
+            .map_err(|errno| Error::new("become the parent of", orphaned, errno))?;
+        let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
+        let poll =
+            Poll::new().map_err(|error| Error::new("wait for", "connections", errno(error)))?;
         let mut ready = Table::new();
         for (number, socket) in sockets.iter().enumerate() {
             ready.push(false)?;
