@@ -223,12 +223,16 @@ impl Transport {
     ///
     /// The end is told before the descriptor is closed: somebody else may have the socket, too, and what
     /// is unread in it would have the kernel forget what has not left yet.
-    pub(crate) fn close(mut self) {
-        #[cfg(feature = "tls")]
-        if let Self::Tls(stream) = &mut self {
-            stream.say_close();
-        }
-        let _ended = fd::shutdown_write(&self);
+    pub(crate) fn close(self) {
+        let socket = match self {
+            Self::Plain(socket) => socket,
+            #[cfg(feature = "tls")]
+            Self::Tls(mut stream) => {
+                stream.say_close();
+                stream.into_socket()
+            }
+        };
+        let _ended = fd::shutdown_write(&socket);
     }
 
     /// Gives memory back that has been idle.
