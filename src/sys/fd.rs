@@ -46,6 +46,16 @@ pub(crate) fn set_nonblocking(fd: &impl AsFd) -> nix::Result<()> {
     fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(drop)
 }
 
+/// Has a pipe hold so many bytes.
+///
+/// # Errors
+///
+/// `EBUSY` if there are more in it, `EPERM` if that is more than the user may have.
+pub(crate) fn set_pipe_len(pipe: &impl AsFd, len: usize) -> nix::Result<()> {
+    let len = i32::try_from(len).map_err(|_| Errno::EINVAL)?;
+    fcntl(pipe, FcntlArg::F_SETPIPE_SZ(len)).map(drop)
+}
+
 /// Reads what is there.
 pub(crate) fn read(fd: &impl AsFd, into: &mut [u8]) -> nix::Result<usize> {
     retry(|| nix::unistd::read(fd, into))

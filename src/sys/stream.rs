@@ -2,16 +2,39 @@
 //! share with others: a terminal's or a pipe's flags are not ours to change, for `O_NONBLOCK` would
 //! hold for everybody who has them, and after us.
 
+use std::cell::Cell;
 use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::errno::Errno;
+
 use super::fd;
+use super::pages::page_len;
+
+/// What a pipe of ours holds from when it was full: its reader and its writer need not take turns then.
+/// Measured with 1 KiB lines: half as much again, either way.
+const WIDE_LEN: usize = 256 * 1024;
+
+/// Pages that a pipe holds by itself.
+const PIPE_PAGES: usize = 16;
 
 /// A descriptor and the way not to wait for it.
 #[derive(Debug)]
 pub(crate) struct Stream {
     fd: OwnedFd,
     way: Way,
+    width: Cell<Width>,
+}
+
+/// How much a pipe holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Width {
+    /// It is not ours to say.
+    Fixed,
+    /// What it does by itself: the kernel counts what a user's pipes may hold, and most have little in
+    /// them.
+    Narrow,
+    Wide,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,13 +56,27 @@ enum Way {
 impl Stream {
     /// A pipe's end that is ours alone, and non-blocking.
     pub(crate) fn pipe(fd: OwnedFd) -> Self {
-        Self { fd, way: Way::Pipe }
+        let width = match narrow_len() < WIDE_LEN {
+            true => Width::Narrow,
+            false => Width::Fixed,
+        };
+        Self {
+            fd,
+            way: Way::Pipe,
+            width: Cell::new(width),
+        }
     }
 
     /// Reads what is there: 0 is the end, EAGAIN nothing yet.
     pub(crate) fn read(&self, into: &mut [u8]) -> nix::Result<usize> {
         match self.way {
-            Way::Pipe => fd::read(&self.fd, into),
+            Way::Pipe => {
+                let count = fd::read(&self.fd, into)?;
+                if count >= narrow_len() {
+                    self.widen();
+                }
+                Ok(count)
+            }
             #[cfg(feature = "client")]
             Way::Direct | Way::Socket | Way::Asked => self.read_shared(into),
         }
@@ -48,9 +85,28 @@ impl Stream {
     /// Writes what there is room for, in order.
     pub(crate) fn write(&self, slices: &[IoSlice<'_>]) -> nix::Result<usize> {
         match self.way {
-            Way::Pipe => fd::write_vectored(&self.fd, slices),
+            Way::Pipe => match fd::write_vectored(&self.fd, slices) {
+                Err(Errno::EAGAIN) if self.widen() => fd::write_vectored(&self.fd, slices),
+                written => written,
+            },
             #[cfg(feature = "client")]
             Way::Direct | Way::Socket | Way::Asked => self.write_shared(slices),
+        }
+    }
+
+    /// A pipe of ours is full: from here on it holds more, if the kernel lets it. Whether it does.
+    fn widen(&self) -> bool {
+        let is_narrow = self.width.get() == Width::Narrow;
+        if is_narrow {
+            self.width.set(Width::Wide);
+        }
+        is_narrow && fd::set_pipe_len(&self.fd, WIDE_LEN).is_ok()
+    }
+
+    /// A pipe of ours rests: it holds as much as any, unless there is more in it.
+    pub(crate) fn narrow(&self) {
+        if self.width.get() == Width::Wide && fd::set_pipe_len(&self.fd, narrow_len()).is_ok() {
+            self.width.set(Width::Narrow);
         }
     }
 
@@ -61,10 +117,15 @@ impl Stream {
     }
 
     /// Whether there may be room after a write without word from the kernel. `is_whole`: it took all it
-    /// was given.
+    /// was given. A pipe that it filled holds more now: not every kernel has word of that.
     pub(crate) fn has_room(&self, is_whole: bool) -> bool {
-        is_whole || self.way != Way::Pipe
+        is_whole || self.way != Way::Pipe || self.widen()
     }
+}
+
+/// What a pipe holds by itself, in bytes.
+fn narrow_len() -> usize {
+    PIPE_PAGES * page_len()
 }
 
 impl AsFd for Stream {
@@ -75,8 +136,9 @@ impl AsFd for Stream {
 
 #[cfg(feature = "client")]
 mod shared {
+    use std::cell::Cell;
     use std::io::{self, IoSlice, IsTerminal as _};
-    use std::os::fd::{AsFd, AsRawFd as _};
+    use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 
     use nix::errno::Errno;
     use nix::fcntl::{OFlag, open};
@@ -84,7 +146,7 @@ mod shared {
     use nix::sys::socket::{MsgFlags, SockaddrStorage, recv, sendmsg};
     use nix::sys::stat::{Mode, SFlag, fstat};
 
-    use super::{Stream, Way};
+    use super::{Stream, Way, Width};
     use crate::sys::{fd, retry};
 
     /// What a pipe takes whole if it says that it has room.
@@ -101,8 +163,7 @@ mod shared {
                 SFlag::S_IFIFO => Way::Pipe,
                 SFlag::S_IFREG => {
                     let fd = fd.as_fd().try_clone_to_owned()?;
-                    let way = Way::Direct;
-                    return Ok(Self { fd, way });
+                    return Ok(Self::of(fd, Way::Direct));
                 }
                 _ if fd.as_fd().is_terminal() => Way::Direct,
                 _ => Way::Asked,
@@ -111,12 +172,17 @@ mod shared {
                 let path = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
                 let flags = access | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
                 if let Ok(fd) = open(path.as_str(), flags, Mode::empty()) {
-                    return Ok(Self { fd, way });
+                    return Ok(Self::of(fd, way));
                 }
             }
             let way = if way == Way::Socket { way } else { Way::Asked };
             let fd = fd.as_fd().try_clone_to_owned()?;
-            Ok(Self { fd, way })
+            Ok(Self::of(fd, way))
+        }
+
+        fn of(fd: OwnedFd, way: Way) -> Self {
+            let width = Cell::new(Width::Fixed);
+            Self { fd, way, width }
         }
 
         pub(super) fn read_shared(&self, into: &mut [u8]) -> nix::Result<usize> {
@@ -155,5 +221,69 @@ mod shared {
                 _ => Ok(()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::fcntl::{FcntlArg, fcntl};
+
+    use super::*;
+
+    /// The two ends of a pipe of ours.
+    fn pipe() -> (Stream, Stream) {
+        let (source, sink) = fd::pipe().unwrap();
+        for end in [&source, &sink] {
+            fd::make_nonblocking(end).unwrap();
+        }
+        (Stream::pipe(source), Stream::pipe(sink))
+    }
+
+    fn len(stream: &Stream) -> usize {
+        let len = fcntl(stream, FcntlArg::F_GETPIPE_SZ).unwrap();
+        usize::try_from(len).unwrap()
+    }
+
+    fn write(stream: &Stream, len: usize) -> nix::Result<usize> {
+        stream.write(&[IoSlice::new(&vec![b'x'; len])])
+    }
+
+    fn read(stream: &Stream) -> usize {
+        stream.read(&mut vec![0; WIDE_LEN]).unwrap()
+    }
+
+    #[test]
+    fn a_pipe_that_is_full_holds_more_until_it_rests() {
+        let (source, sink) = pipe();
+        assert_eq!(write(&sink, narrow_len()), Ok(narrow_len()));
+        assert_eq!(len(&sink), narrow_len());
+        assert_eq!(write(&sink, WIDE_LEN), Ok(WIDE_LEN - narrow_len()));
+        assert_eq!(len(&sink), WIDE_LEN);
+        assert_eq!(write(&sink, 1), Err(Errno::EAGAIN));
+        sink.narrow();
+        assert_eq!(len(&sink), WIDE_LEN, "it is not empty");
+        assert_eq!(read(&source), WIDE_LEN);
+        sink.narrow();
+        assert_eq!(len(&sink), narrow_len());
+    }
+
+    #[test]
+    fn a_pipe_that_takes_a_part_has_room_for_more_once() {
+        let (_source, sink) = pipe();
+        assert_eq!(write(&sink, WIDE_LEN), Ok(narrow_len()));
+        assert!(sink.has_room(false));
+        assert_eq!(write(&sink, WIDE_LEN), Ok(WIDE_LEN - narrow_len()));
+        assert!(!sink.has_room(false));
+    }
+
+    #[test]
+    fn what_fills_a_pipe_makes_its_reader_have_it_hold_more() {
+        let (source, sink) = pipe();
+        write(&sink, narrow_len() - 1).unwrap();
+        read(&source);
+        assert_eq!(len(&source), narrow_len());
+        write(&sink, narrow_len()).unwrap();
+        read(&source);
+        assert_eq!(len(&source), WIDE_LEN);
     }
 }

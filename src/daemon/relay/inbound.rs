@@ -137,6 +137,9 @@ impl Inbound {
 
     /// Gives memory back that has been idle.
     pub(super) fn release(&mut self) {
+        if let Some(sink) = &self.sink {
+            sink.pipe.narrow();
+        }
         self.buffer.release();
         self.scratch = Vec::new();
     }

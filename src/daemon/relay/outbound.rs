@@ -12,6 +12,7 @@ use crate::frame::{CloseCode, Kind, Replacer, Run, Utf8};
 use crate::log::Traffic;
 use crate::queue::{Batch, Queue};
 use crate::record::{Decoder, Fault, More};
+use crate::sys::stream::Stream;
 
 use super::super::config::InvalidUtf8;
 use super::Goodbye;
@@ -169,6 +170,8 @@ impl Outbound {
     }
 
     pub(super) fn release(&mut self) {
+        let pipes = self.pipe().map(Pipe::descriptors).unwrap_or_default();
+        pipes.into_iter().flatten().for_each(Stream::narrow);
         if let Some(Source {
             pipe: Pipe::Tagged(both),
             ..

@@ -21,8 +21,9 @@ enum Rule {
     OfSelf,
     /// Memory, but none that can be executed.
     NotExecutable,
-    /// fcntl(2) that asks whether a descriptor is open, as a debug build does.
-    AsksFlags,
+    /// fcntl(2) that says how much a pipe holds, or asks whether a descriptor is open, as a debug build
+    /// does.
+    OfPipes,
 }
 
 /// What the relay uses, and the ways to end.
@@ -50,7 +51,7 @@ const RULES: &[(c_long, Rule)] = &[
     (libc::SYS_getrandom, Rule::Always),
     // To the system log, whose socket is there already; a stream takes it for write(2).
     (libc::SYS_sendto, Rule::Always),
-    (libc::SYS_fcntl, Rule::AsksFlags),
+    (libc::SYS_fcntl, Rule::OfPipes),
     (libc::SYS_gettid, Rule::Always),
     (libc::SYS_tgkill, Rule::OfSelf),
     (libc::SYS_tkill, Rule::OfSelf),
@@ -106,6 +107,7 @@ fn compile() -> Filter {
     let mut program = Backwards::default();
     let allow = program.put(libc::BPF_RET, libc::SECCOMP_RET_ALLOW);
     let kill = program.put(libc::BPF_RET, libc::SECCOMP_RET_KILL_PROCESS);
+    let sets_pipe_len = program.jump(libc::BPF_JEQ, word(libc::F_SETPIPE_SZ), allow, kill);
     let mut argument = |number: u32, test: u32, value: u32, yes: usize, no: usize| {
         program.jump(test, value, yes, no);
         program.load(ARGUMENTS + number * ARGUMENT_LEN)
@@ -113,7 +115,7 @@ fn compile() -> Filter {
     let of_group = argument(0, libc::BPF_JEQ, 0, allow, kill);
     let of_self = argument(0, libc::BPF_JEQ, 0, allow, kill);
     let not_executable = argument(2, libc::BPF_JSET, word(libc::PROT_EXEC), kill, allow);
-    let asks_flags = argument(1, libc::BPF_JEQ, word(libc::F_GETFD), allow, kill);
+    let of_pipes = argument(1, libc::BPF_JEQ, word(libc::F_GETFD), allow, sets_pipe_len);
     let rules: Vec<_> = RULES
         .iter()
         .map(|(number, rule)| {
@@ -122,7 +124,7 @@ fn compile() -> Filter {
                 Rule::OfGroup => of_group,
                 Rule::OfSelf => of_self,
                 Rule::NotExecutable => not_executable,
-                Rule::AsksFlags => asks_flags,
+                Rule::OfPipes => of_pipes,
             };
             (*number, place)
         })
