@@ -24,6 +24,7 @@ use support::log::Line;
 use support::peer::Peer;
 use support::process::{status as status_of, wait_gone};
 use support::server::{Server, Setup};
+#[cfg(feature = "site")]
 use support::wait_for;
 
 /// A connection from another address of the loopback network.
@@ -53,13 +54,6 @@ fn expect_echo(peer: &mut Peer, text: &str) {
 /// Connections that say nothing.
 fn stalled(server: &Server, count: usize) -> Vec<Peer> {
     (0..count).map(|_| server.connect()).collect()
-}
-
-/// How many processes the listener has for clients, when none comes or goes any more.
-fn sessions(server: &Server, count: usize) {
-    wait_for(&format!("{count} sessions"), || {
-        (server.sessions().len() == count).then_some(())
-    });
 }
 
 /// What a client reads that has lost its place.
@@ -110,7 +104,7 @@ fn an_address_gets_so_many_and_others_get_theirs() {
     assert_eq!(status(&server, &mut other), 101);
     one.close();
     drop(one);
-    sessions(&server, 2);
+    server.expect_sessions(2);
     assert_eq!(status(&server, &mut server.connect()), 101);
 }
 
@@ -129,12 +123,12 @@ fn a_restart_does_not_forget_whose_the_places_are() {
 fn those_who_say_nothing_have_a_tenth_of_the_places_at_least_sixteen() {
     let server = Server::cat(&["--max-clients", "100"]);
     let mut peers = stalled(&server, 16);
-    sessions(&server, 16);
+    server.expect_sessions(16);
     peers.extend(stalled(&server, 4));
     for peer in peers.iter_mut().take(4) {
         expect_ousted(peer);
     }
-    sessions(&server, 16);
+    server.expect_sessions(16);
     let refused = server.log().events("refuse", 4);
     assert_eq!(refused.last().unwrap().get("remedy"), "--max-clients");
     for peer in peers.iter_mut().skip(4) {
@@ -161,7 +155,7 @@ fn sessions_that_talk_are_not_counted_among_those_who_say_nothing() {
     let server = Server::cat(&["--max-clients", "100"]);
     let mut open: Vec<_> = (0..40).map(|_| server.open("/")).collect();
     let mut silent = stalled(&server, 16);
-    sessions(&server, 56);
+    server.expect_sessions(56);
     for peer in &mut open {
         expect_echo(peer, "still here");
     }
@@ -186,7 +180,7 @@ fn who_has_said_nothing_for_long_makes_room_when_all_places_are_taken() {
     let server = Server::cat(&["--max-clients", "2"]);
     let mut peer = server.open("/");
     let mut silent = server.connect();
-    sessions(&server, 2);
+    server.expect_sessions(2);
     let begun = Instant::now();
     // Until then it may be only slow.
     let mut refused = 0;
@@ -215,7 +209,7 @@ fn a_page_s_connection_makes_room_when_all_places_are_taken() {
     let mut page = server.connect();
     page.send(&Request::plain("/", server.port()).bytes());
     assert_eq!(page.response().status, 200);
-    sessions(&server, 2);
+    server.expect_sessions(2);
     // It begins to wait when its answer has left, which may be a moment after that has come.
     let mut late = wait_for("the page's place", || {
         let mut late = server.connect();
@@ -231,7 +225,7 @@ fn a_page_s_connection_makes_room_when_all_places_are_taken() {
 fn a_restart_does_not_forget_who_says_nothing() {
     let server = Server::cat(&["--max-clients", "100"]);
     let mut silent = stalled(&server, 16);
-    sessions(&server, 16);
+    server.expect_sessions(16);
     server.signal(Signal::SIGHUP);
     server.log().event("restart");
     let mut peer = server.open("/");
@@ -271,7 +265,7 @@ fn a_thousand_who_say_nothing_do_not_keep_a_client_waiting() {
 fn a_listener_without_descriptors_waits_for_one() {
     let server = Server::cat(&[]);
     server.open("/").close();
-    sessions(&server, 0);
+    server.expect_sessions(0);
     limit(&server, "nofile", "3");
     let mut peer = server.connect();
     peer.send(&server.upgrade("/").bytes());
@@ -327,8 +321,8 @@ fn a_start_with_too_few_descriptors_says_what_it_could_not_do() {
     }
 }
 
-/// A listener of another user's, for whose processes there is a number that can be reached, and a client
-/// of its. `None`: only root can have one.
+/// A listener of another user's, for whose processes there is a number that can be reached. `None`: only
+/// root can have one.
 fn of_another_user(options: &[&str]) -> Option<Server> {
     geteuid().is_root().then(|| {
         let setup = Setup::new(&["cat"]).wrapped(&["sh", "-c", SHARED, "sh"]);
@@ -393,7 +387,7 @@ fn who_waits_for_a_process_has_it_before_the_program_begins_anew() {
     fs::rename(server.file("trial"), server.file("websockd")).unwrap();
     server.signal(Signal::SIGHUP);
     // The trial is the one process that there may be beside the listener.
-    sessions(&server, 1);
+    server.expect_sessions(1);
     limit(&server, "nproc", "2");
     let mut peer = server.connect();
     peer.send(&Request::plain("/", server.port()).bytes());

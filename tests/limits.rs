@@ -16,7 +16,8 @@ use support::{DEADLINE, wait_for, wait_until_still};
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-/// What a pipe holds that was full, one queue, and some room for what is on its way from the one to the other.
+/// What a pipe holds that was full, one queue, and some room for what is on its way from the one to the
+/// other.
 const PIPE_AND_QUEUE: u64 = 256 * KIB + 256 * KIB + 160 * KIB;
 
 /// Waits until nothing moves from `from` to `to` any more; what the kernel holds between them.

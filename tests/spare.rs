@@ -10,19 +10,11 @@ use nix::sys::signal::Signal;
 use support::peer::Peer;
 use support::process::{Process, signal, wait_gone};
 use support::server::Server;
-use support::wait_for;
 
 #[track_caller]
 fn expect_echo(peer: &mut Peer, text: &str) {
     peer.send_text(text);
     peer.expect_text(text);
-}
-
-#[track_caller]
-fn expect_sessions(server: &Server, count: usize) {
-    wait_for(&format!("{count} sessions"), || {
-        (server.sessions().len() == count).then_some(())
-    });
 }
 
 /// A server that has had a client, and the process that waits for the next.
@@ -110,12 +102,12 @@ fn a_restart_leaves_none_of_the_old_program() {
 #[test]
 fn it_is_no_client_and_takes_no_place() {
     let (server, spare) = with_spare(&["--max-clients", "1"]);
-    expect_sessions(&server, 0);
+    server.expect_sessions(0);
     let mut peer = server.open("/");
     assert_eq!(server.session(&peer), spare.pid);
     server.spare();
     assert_eq!(server.refusal(&server.upgrade("/")).status, 503);
-    expect_sessions(&server, 1);
+    server.expect_sessions(1);
     server.signal(Signal::SIGUSR1);
     assert_eq!(server.log().event("status").get("sessions"), "1");
     expect_echo(&mut peer, "the only one");

@@ -292,6 +292,14 @@ impl Server {
         children
     }
 
+    /// Waits until there are so many.
+    #[track_caller]
+    pub(crate) fn expect_sessions(&self, count: usize) {
+        wait_for(&format!("{count} sessions"), || {
+            (self.sessions().len() == count).then_some(())
+        });
+    }
+
     /// The process that waits for the next client.
     pub(crate) fn spare(&self) -> Process {
         wait_for("a spare process", || {

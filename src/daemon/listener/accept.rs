@@ -115,10 +115,10 @@ impl Listener<'_> {
             Verdict::Refuse(reject) => (Task::Refuse, Some(reject)),
             Verdict::Drop => return Begun::Elsewhere,
         };
-        let found = match refusal {
+        let found = self.make_room().and_then(|()| match refusal {
             None => self.find_process(&socket, remote),
             Some(_) => self.fork(),
-        };
+        });
         match found {
             Ok((Fork::Parent(pid), slot)) => {
                 let session = Session {
@@ -154,7 +154,6 @@ impl Listener<'_> {
 
     /// A process for a client: the spare one, which has the client then, or a new one.
     fn find_process(&mut self, socket: &OwnedFd, remote: Option<SocketAddr>) -> Forked {
-        self.make_room()?;
         match self.spare.send(socket, remote) {
             Some((pid, slot)) => Ok((Fork::Parent(pid), slot)),
             None => self.fork(),
@@ -167,7 +166,6 @@ impl Listener<'_> {
         if let Some(acceptor) = &self.config.tls {
             acceptor.prepare();
         }
-        self.make_room()?;
         let slot = self.orphans.prepare().map_err(no_memory)?;
         match fork() {
             Ok(forked) => {
