@@ -138,6 +138,7 @@ impl Connection {
     /// frames after sending a Close frame." (5.5.1)
     ///
     /// A server lends the payload to the batch; a client's is copied and masked.
+    #[inline(always)]
     pub fn send<'a>(&mut self, run: Run<'a>, key: [u8; 4], batch: &mut Batch<'a, '_>) {
         match self.role {
             Role::Client => self.send_copy(run, key, batch),

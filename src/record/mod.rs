@@ -177,7 +177,7 @@ impl Decoder {
     /// # Errors
     /// [`Fault`] if the output is no record; the decoder is of no use then.
     ///
-    /// Every byte is searched once, however often `decode` is called; nothing is copied.
+    /// No byte is searched more than three times, however often `decode` is called; nothing is copied.
     #[inline]
     pub fn decode<'a>(
         &mut self,

@@ -145,10 +145,15 @@ proptest! {
 
     #[test]
     fn lines_are_those_of_a_plain_split(
-        output in prop::collection::vec(prop::sample::select(&b"ab\r\n\0"[..]), 0..300),
-        buffer_len in Decoder::MIN_BUFFER_LEN..100,
+        pieces in prop::collection::vec(prop_oneof![
+            // The ends, and what differs from one by a bit or by one.
+            20 => prop::sample::select(&b"ab\r\n\0\x01\x0B\x80\x8A"[..]).prop_map(|byte| vec![byte]),
+            1 => (0..90_usize).prop_map(|len| vec![b'x'; len]),
+        ], 0..300),
+        buffer_len in Decoder::MIN_BUFFER_LEN..300,
         reads in reads(),
     ) {
+        let output = pieces.concat();
         for (record, end) in [(Record::Line, b'\n'), (Record::Nul, 0)] {
             let mut expected: Vec<_> = output
                 .split_inclusive(|&byte| byte == end)
