@@ -1,6 +1,6 @@
 //! Puts servers that make a WebSocket service of a program under load, in turn, and compares them.
 //!
-//! `load --service FILE --server KIND[@VERSION]=FILE... [--rounds N] [--only MEASURE]... [--quick]
+//! `load --service FILE --server KIND[@VERSION]=FILE[,OPTION]... [--rounds N] [--only MEASURE]... [--quick]
 //! [--write-readme FILE]`; the first server is the one that is compared with the others.
 
 use std::ffi::OsString;
@@ -69,8 +69,9 @@ fn parse() -> Result<Task, lexopt::Error> {
     while let Some(argument) = parser.next()? {
         match argument {
             Long("server") => {
-                let no_server =
-                    |text: OsString| format!("no KIND[@VERSION]=FILE: {}", text.display());
+                let no_server = |text: OsString| {
+                    format!("no KIND[@VERSION]=FILE[,OPTION]...: {}", text.display())
+                };
                 let text = parser.value()?.string()?;
                 let program = Program::parse(&text).ok_or_else(|| no_server(text.into()))?;
                 task.programs.push(program);
@@ -108,6 +109,8 @@ fn run(task: &Task) -> io::Result<()> {
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     // A server's orphans become our children, so that none outlives its measure.
     prctl::set_child_subreaper(true)?;
+    let names: Vec<_> = task.programs.iter().map(Program::to_string).collect();
+    writeln!(io::stdout(), "{}", names.join(", "))?;
     let mut results = Results::default();
     for (index, measure) in task.measures.iter().enumerate() {
         let load = compare(task, index, *measure, &mut results);

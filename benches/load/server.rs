@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Websockd,
     Websocketd,
     Websocat,
+    /// `floor/main.rs`: for short lines, one after the other.
+    Floor,
 }
 
 impl fmt::Display for Kind {
@@ -29,6 +31,7 @@ impl fmt::Display for Kind {
             Self::Websockd => "websockd",
             Self::Websocketd => "websocketd",
             Self::Websocat => "websocat",
+            Self::Floor => "floor",
         })
     }
 }
@@ -40,18 +43,38 @@ pub(crate) struct Program {
     /// For the table; may be empty.
     pub(crate) version: String,
     path: PathBuf,
+    /// Whatever else it is started with.
+    options: Vec<String>,
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            [self.kind.to_string().as_str(), &self.version]
+                .join(" ")
+                .trim_end(),
+        )
+    }
 }
 
 impl Program {
-    /// `KIND[@VERSION]=PATH`.
+    /// `KIND[@VERSION]=PATH[,OPTION]...`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (name, path) = text.split_once('=')?;
+        let (name, started) = text.split_once('=')?;
+        let mut started = started.split(',');
+        let path = started.next()?;
         let (name, version) = name.split_once('@').unwrap_or((name, ""));
-        let kinds = [Kind::Websockd, Kind::Websocketd, Kind::Websocat];
+        let kinds = [
+            Kind::Websockd,
+            Kind::Websocketd,
+            Kind::Websocat,
+            Kind::Floor,
+        ];
         Some(Self {
             kind: kinds.into_iter().find(|kind| kind.to_string() == name)?,
             version: version.to_owned(),
             path: fs::canonicalize(path).ok()?,
+            options: started.map(str::to_owned).collect(),
         })
     }
 
@@ -63,12 +86,14 @@ impl Program {
                 .args(["--address", "127.0.0.1", "--log-level", "error"])
                 .args(["--port", &port.to_string()])
                 .args((record > 16 << 20).then_some("--max-message=0"))
+                .args(&self.options)
                 .arg("--")
                 .arg(service)
                 .args(arguments),
             Kind::Websocketd => command
                 .args(["--address=127.0.0.1", "--loglevel=fatal"])
                 .arg(format!("--port={port}"))
+                .args(&self.options)
                 .arg(service)
                 .args(arguments),
             // It splits what its buffer does not hold. Its answers keep their newlines: told to strip
@@ -76,10 +101,15 @@ impl Program {
             Kind::Websocat => command
                 .args(["--text", "-q", "--buffer-size"])
                 .arg((record + 2).max(65536).to_string())
+                .args(&self.options)
                 .arg(format!("ws-listen:127.0.0.1:{port}"))
                 .arg(format!("exec:{}", service.display()))
                 .arg("--exec-args")
                 .args(arguments),
+            Kind::Floor => command
+                .arg(port.to_string())
+                .arg(service)
+                .args(&self.options),
         };
         command
     }

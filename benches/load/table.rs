@@ -68,13 +68,8 @@ impl Results {
     pub(crate) fn markdown(&self, measures: &[Measure], servers: &[Program]) -> String {
         let mut text = String::from("| |");
         for (at, server) in servers.iter().enumerate() {
-            let name = [server.kind.to_string().as_str(), &server.version].join(" ");
-            let _ = write!(
-                text,
-                " {} |{}",
-                name.trim_end(),
-                if at == 0 { "" } else { " ratio |" }
-            );
+            let ratio = if at == 0 { "" } else { " ratio |" };
+            let _ = write!(text, " {server} |{ratio}");
         }
         let _ = writeln!(text, "\n| --- |{}", " ---: |".repeat(2 * servers.len() - 1));
         for (index, measure) in measures.iter().enumerate() {
