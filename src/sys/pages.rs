@@ -6,6 +6,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 use nix::libc;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
@@ -47,9 +48,13 @@ fn give_back_stack() {
 
 /// Bytes of a page of the kernel's: some processors have several lengths of them. Costs no system call.
 pub(super) fn page_len() -> usize {
-    let len = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
-    len.and_then(|len| usize::try_from(len).ok())
-        .unwrap_or(MAX_PAGE_LEN)
+    // Found out before the first fork: a session that asks reads a page of the C library's for it.
+    static LEN: OnceLock<usize> = OnceLock::new();
+    *LEN.get_or_init(|| {
+        let len = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+        len.and_then(|len| usize::try_from(len).ok())
+            .unwrap_or(MAX_PAGE_LEN)
+    })
 }
 
 /// Zeroed bytes in pages of their own. A page costs memory from its first touch on.
