@@ -305,10 +305,8 @@ impl Queue {
             node.bytes.extend_from_slice(bytes);
             node.end = End::Open;
         } else {
-            let mut node = Vec::with_capacity(bytes.len().max(NODE_LEN));
-            node.extend_from_slice(bytes);
             self.nodes.push_back(Node {
-                bytes: node,
+                bytes: bytes.to_vec(),
                 written: 0,
                 is_begun: false,
                 end: End::Open,
