@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::signal::SigSet;
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::sys::child::{self, Command};
@@ -124,7 +124,7 @@ impl Service {
         template: &Template<'_>,
         program: &Executable,
         variables: &Strings,
-        reset: SigSet,
+        reset: &[Signal],
         slot: Option<Slot>,
     ) -> Result<Self, Error> {
         let failed = |source| template.failed(program, "pipe", source);

@@ -33,7 +33,7 @@ pub(crate) struct Command<'a> {
     pub(crate) stdout: BorrowedFd<'a>,
     pub(crate) stderr: BorrowedFd<'a>,
     /// Ignored signals to set back to their default; the mask is emptied.
-    pub(crate) reset: SigSet,
+    pub(crate) reset: &'a [Signal],
     pub(crate) limits: &'a [Limit],
     /// Where its pid is noted before it runs, for whoever ends it if we cannot; `None`: nobody does,
     /// and our death is its SIGTERM.
@@ -154,8 +154,8 @@ unsafe fn become_program(
     if let Some(directory) = command.chdir {
         nix::unistd::chdir(directory).map_err(|it| SpawnError::at("chdir", it))?;
     }
-    for signal in &command.reset {
-        signal::set(signal, SigHandler::SigDfl).map_err(|it| SpawnError::at("sigaction", it))?;
+    for signal in command.reset {
+        signal::set(*signal, SigHandler::SigDfl).map_err(|it| SpawnError::at("sigaction", it))?;
     }
     pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
         .map_err(|it| SpawnError::at("sigprocmask", it))?;

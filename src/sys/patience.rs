@@ -135,7 +135,7 @@ mod tests {
     }
 
     fn taken(signals: &Signals) -> Vec<Signal> {
-        signals.take().iter().collect()
+        signals.take().collect()
     }
 
     #[test]

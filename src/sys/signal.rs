@@ -24,13 +24,48 @@ const RECORD_LEN: usize = 128;
 pub(crate) struct Signals {
     fd: SignalFd,
     /// What is ignored and must not be so for services.
-    ignored: SigSet,
+    ignored: Vec<Signal>,
     /// What is read and dropped.
-    unheeded: SigSet,
+    unheeded: Arrived,
     /// What SIGUSR1 asks for while nothing but [`Signals::heed_asking`] looks.
     answer: Answer,
     /// What was read then and is not for there.
-    kept: Cell<SigSet>,
+    kept: Cell<Arrived>,
+}
+
+/// Signals that have come. As bits, which costs a session less than a set of the C library's, to be
+/// looked through signal by signal.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Arrived(u64);
+
+impl Arrived {
+    pub(crate) fn contains(self, signal: Signal) -> bool {
+        self.0 & bit(signal) != 0
+    }
+
+    fn add(&mut self, signal: Signal) {
+        self.0 |= bit(signal);
+    }
+
+    fn remove(&mut self, signal: Signal) {
+        self.0 &= !bit(signal);
+    }
+}
+
+/// By their numbers.
+impl Iterator for Arrived {
+    type Item = Signal;
+
+    fn next(&mut self) -> Option<Signal> {
+        let first = libc::c_int::try_from(self.0.trailing_zeros()).ok()?;
+        let signal = Signal::try_from(first).ok()?;
+        self.remove(signal);
+        Some(signal)
+    }
+}
+
+fn bit(signal: Signal) -> u64 {
+    1 << number(signal)
 }
 
 /// What is done when somebody asks how it goes.
@@ -47,41 +82,42 @@ impl Signals {
     /// background of a plain shell is not to be ended by its terminal's ^C. What the starter had
     /// blocked is wanted all the same.
     pub(crate) fn handle(wanted: &[Signal]) -> nix::Result<Self> {
-        let ignored: SigSet = Signal::iterator().filter(|it| is_ignored(*it)).collect();
+        let ignored: Vec<_> = Signal::iterator().filter(|it| is_ignored(*it)).collect();
         // Ends of children that are ignored are not told at all.
         set(Signal::SIGCHLD, SigHandler::SigDfl)?;
         let handled: SigSet = wanted
             .iter()
             .copied()
-            .filter(|it| !ignored.contains(*it) || *it == Signal::SIGCHLD)
+            .filter(|it| !ignored.contains(it) || *it == Signal::SIGCHLD)
             .collect();
         pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&handled), None)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self {
             fd: SignalFd::with_flags(&handled, flags)?,
             ignored,
-            unheeded: SigSet::empty(),
+            unheeded: Arrived::default(),
             answer: Answer(None),
-            kept: Cell::new(SigSet::empty()),
+            kept: Cell::default(),
         })
     }
 
     /// Heeds these no more, in this process. They stay blocked, which costs no call.
     pub(crate) fn ignore(&mut self, signals: &[Signal]) {
-        self.unheeded.extend(signals.iter().copied());
+        signals.iter().for_each(|it| self.unheeded.add(*it));
     }
 
     /// The signals that have come since the last call: which, for the kernel does not count them either.
-    pub(crate) fn take(&self) -> SigSet {
-        let mut signals = self.kept.replace(SigSet::empty());
+    pub(crate) fn take(&self) -> Arrived {
+        let mut signals = self.kept.take();
         let mut records = [0; 8 * RECORD_LEN];
         let count = fd::read(&self.fd, &mut records).unwrap_or(0);
         let records = records.get(..count).unwrap_or_default();
-        signals.extend(records.chunks_exact(RECORD_LEN).filter_map(|record| {
+        let came = records.chunks_exact(RECORD_LEN).filter_map(|record| {
             let number = libc::c_int::from_ne_bytes(*record.first_chunk()?);
-            let signal = Signal::try_from(number).ok()?;
-            (!self.unheeded.contains(signal)).then_some(signal)
-        }));
+            Signal::try_from(number).ok()
+        });
+        came.filter(|it| !self.unheeded.contains(*it))
+            .for_each(|it| signals.add(it));
         signals
     }
 
@@ -121,12 +157,12 @@ impl Signals {
         // A child that ends is no reason to stop what it has no part in.
         let mut kept = self.kept.get();
         kept.remove(Signal::SIGCHLD);
-        kept != SigSet::empty()
+        kept != Arrived::default()
     }
 
     /// What a program that is started must have set back to its default.
-    pub(crate) fn ignored(&self) -> SigSet {
-        self.ignored
+    pub(crate) fn ignored(&self) -> &[Signal] {
+        &self.ignored
     }
 }
 

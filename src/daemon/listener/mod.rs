@@ -48,7 +48,6 @@ type Accepted = (OwnedFd, Option<SocketAddr>);
 
 /// How a process leaves the listener.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one in the life of a process")]
 pub(super) enum Leave {
     /// It is a new one and has a client to serve.
     Session(Box<Client>, Signals),
@@ -219,7 +218,7 @@ impl<'c> Listener<'c> {
     }
 
     fn heed_signals(&mut self) {
-        for signal in &self.signals.take() {
+        for signal in self.signals.take() {
             if signal == Signal::SIGCHLD {
                 self.reap();
             } else if signal == Signal::SIGUSR1 {

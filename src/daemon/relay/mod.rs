@@ -304,7 +304,7 @@ impl Relay {
 
     fn heed_signals(&mut self) {
         let now = Instant::now();
-        for signal in &self.signals.take() {
+        for signal in self.signals.take() {
             if signal == Signal::SIGCHLD {
                 self.reap(now);
             } else if signal == Signal::SIGUSR1 {

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::sys::child::{self, Command, End};
@@ -35,7 +35,7 @@ impl Check {
     /// # Errors
     ///
     /// Why it does not run, as a sentence.
-    pub(super) fn start(image: &Image, reset: SigSet) -> Result<Self, String> {
+    pub(super) fn start(image: &Image, reset: &[Signal]) -> Result<Self, String> {
         let cannot = |reason: &str| format!("cannot run {:?}: {reason}", image.path());
         let null = OpenOptions::new().read(true).write(true).open("/dev/null");
         let null = null.map_err(|error| cannot(&error.to_string()))?;

@@ -17,7 +17,7 @@ use std::convert::Infallible;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-use nix::sys::signal::SigSet;
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::sys::child::End;
@@ -66,7 +66,7 @@ impl Restart {
     /// # Errors
     ///
     /// Why not, as a sentence.
-    pub(super) fn begin(&mut self, reset: SigSet) -> Result<(), String> {
+    pub(super) fn begin(&mut self, reset: &[Signal]) -> Result<(), String> {
         if self.is_checking() {
             self.is_asked_again = true;
             return Ok(());
@@ -81,7 +81,7 @@ impl Restart {
     /// # Errors
     ///
     /// Why there is no restart, as a sentence.
-    pub(super) fn note_end(&mut self, pid: Pid, end: End, reset: SigSet) -> Result<(), String> {
+    pub(super) fn note_end(&mut self, pid: Pid, end: End, reset: &[Signal]) -> Result<(), String> {
         let Stage::Checking(check) = &self.stage else {
             return Ok(());
         };
