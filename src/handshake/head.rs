@@ -84,31 +84,47 @@ impl HeadScanner {
             if self.state == State::Done {
                 return Ok(Some(self.scanned));
             }
-            self.check_len()?;
-            let Some(byte) = received.get(self.scanned) else {
+            let (end, too_long) = self.state.limit();
+            if self.scanned >= end {
+                return Err(too_long);
+            }
+            let unseen = received.get(self.scanned..received.len().min(end));
+            let unseen = unseen.unwrap_or_default();
+            let Some(byte) = unseen.first() else {
                 return Ok(None);
             };
-            self.state = self.state.after(*byte)?;
-            self.scanned += 1;
+            let staying = self.state.staying(unseen);
+            if staying == 0 {
+                self.state = self.state.after(*byte)?;
+            }
+            self.scanned += staying.max(1);
         }
-    }
-
-    fn check_len(&self) -> Result<(), HeadError> {
-        let is_first_line = matches!(
-            self.state,
-            State::ExpectFirstByte | State::ExpectFirstLineFeed | State::ExpectFirstLine
-        );
-        if is_first_line && self.scanned >= MAX_FIRST_LINE_LEN {
-            return Err(HeadError::FirstLineTooLong);
-        }
-        if self.scanned >= MAX_HEAD_LEN {
-            return Err(HeadError::TooLong);
-        }
-        Ok(())
     }
 }
 
 impl State {
+    /// Where in the head it must have been left, and what is wrong otherwise.
+    fn limit(self) -> (usize, HeadError) {
+        match self {
+            Self::ExpectFirstByte | Self::ExpectFirstLineFeed | Self::ExpectFirstLine => {
+                (MAX_FIRST_LINE_LEN, HeadError::FirstLineTooLong)
+            }
+            Self::ExpectLineFeed
+            | Self::ExpectLine
+            | Self::ExpectLineRest
+            | Self::ExpectLastLineFeed
+            | Self::Done => (MAX_HEAD_LEN, HeadError::TooLong),
+        }
+    }
+
+    /// How many of the first bytes change nothing: within a line, which is most of a head, they are taken
+    /// together.
+    fn staying(self, bytes: &[u8]) -> usize {
+        let is_within_line = matches!(self, Self::ExpectFirstLine | Self::ExpectLineRest);
+        let staying = bytes.iter().take_while(|byte| is_value_byte(**byte));
+        if is_within_line { staying.count() } else { 0 }
+    }
+
     fn after(self, byte: u8) -> Result<Self, HeadError> {
         match (self, byte) {
             // RFC 9112 2.2: a server should ignore an empty line before the request.
