@@ -226,6 +226,16 @@ fn a_page_of_static_dir_plays_life_with_a_program_of_dir() {
         "nothing lies beside the screen"
     );
     save_screenshot(&browser, "life-360-dark");
+
+    // Who stops it and puts another world in its place sees that: the step that was to come does not.
+    browser.text_of("document.getElementById('run').click()");
+    browser.wait_for(&format!("{SAID}.match(/\\d+/)[0] >= 3"), "true");
+    browser.text_of(
+        "document.getElementById('run').click(), document.getElementById('gun').click(),
+        setTimeout(() => document.title = 'later', 500)",
+    );
+    browser.wait_for("document.title", "later");
+    assert_eq!(browser.text_of(SAID), "generation 0, 36 alive");
     assert_eq!(browser.complaints(), [""; 0]);
     drop(server);
     browser.wait_for(SAID, "closed 1001");

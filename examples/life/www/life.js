@@ -27,6 +27,8 @@ let size = [WIDTH, HEIGHT];
 let rectangles = [];
 let isRunning = false;
 let isWaiting = false;
+/** Of the step that comes next while it runs. */
+let timer;
 
 /** Sends a world, one row a message, and `!`. */
 function sendWorld(rows) {
@@ -59,7 +61,7 @@ const commands = new Map([
   ['show', () => {
     paint();
     isWaiting = false;
-    if (isRunning) setTimeout(step, PAUSE);
+    if (isRunning) timer = setTimeout(step, PAUSE);
   }],
 ]);
 
@@ -75,6 +77,7 @@ function receive(line) {
 
 function run(isWanted) {
   isRunning = isWanted;
+  clearTimeout(timer);
   element('run').setAttribute('aria-pressed', String(isRunning));
   if (isRunning) step();
 }
