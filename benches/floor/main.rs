@@ -4,10 +4,10 @@
 //!
 //! On two processors of an AMD EPYC, Linux 6.18, five rounds: 1.50 times websocketd's connections one at a
 //! time and 1.56 times 16 at a time, where websockd makes 1.30 and 1.21 times. What is between them: the
-//! sandbox (7 percent, for a filter of two instructions as for ours), a pipe for errors, the service's
-//! environment, an event queue with signals and clock, twice the pages. An idle client takes 185 KiB of
-//! memory, all in, 198 KiB of websockd, 146 KiB of websocketd: a process more has a stack and page tables of
-//! 60 KiB in the kernel.
+//! sandbox (4 to 5 percent for a filter of two instructions, 5 to 6 for one as long as ours), a pipe for
+//! errors, the service's environment, an event queue with signals and clock, twice the pages. An idle
+//! client takes 185 KiB of memory, all in, 198 KiB of websockd, 146 KiB of websocketd: a process more has a
+//! stack and page tables of 60 KiB in the kernel.
 //!
 //! `floor PORT PROGRAM [INSTRUCTIONS]`
 //!

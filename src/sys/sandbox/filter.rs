@@ -6,10 +6,10 @@
 //! about every system call there is, to tabulate the answers, which takes longer (25 microseconds of 45)
 //! than a short session gains by it: so the first thing that this one looks at is an argument, and the
 //! kernel does not ask. What is left is the kernel's, which makes room for the program and gives it back.
-//! Of sessions that last as long as a service without a C library takes to start and to end, 7 percent a
-//! second; a program of two instructions takes as much of a server that does nothing else
-//! (`benches/compare --floor`). Of those with a service of one page of C, which is loaded with its library,
-//! 0 percent one at a time and 2 of 16 at a time.
+//! Of sessions that last as long as a service without a C library takes to start and to end, the sandbox
+//! takes 4 to 8 percent a second, from run to run; of a server that does nothing else a program of two
+//! instructions takes 4 to 5, one as long as this 5 to 6 (`benches/compare --floor`). Of sessions with a
+//! service of one page of C, which is loaded with its library, 0 percent one at a time, 2 of 16 at a time.
 
 use nix::libc::{self, c_long, sock_filter};
 use nix::unistd::Pid;
