@@ -9,11 +9,11 @@
 //! client takes 185 KiB of memory, all in, 198 KiB of websockd, 146 KiB of websocketd: a process more has a
 //! stack and page tables of 60 KiB in the kernel.
 //!
-//! `floor PORT PROGRAM [INSTRUCTIONS]`
+//! `floor [--filter=INSTRUCTIONS] PORT PROGRAM`
 //!
 //! It trusts whoever connects: no header but the key is looked at, and what one read brings is taken for
 //! one frame or line. There is no clock, no log, no limit, no standard error, no signal, no environment.
-//! With INSTRUCTIONS each process has the kernel take over a filter of so many for its system calls
+//! With --filter each process has the kernel take over a filter of so many for its system calls
 //! (seccomp(2)), which allows them all: the least that a sandbox of its own costs.
 
 #![no_main]
@@ -54,14 +54,17 @@ extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
         // SAFETY: so many strings are there, for as long as we are.
         is_there.then(|| unsafe { CStr::from_ptr(*arguments.add(index)) })
     };
-    let number = |index| argument(index)?.to_str().ok()?.parse::<u16>().ok();
-    match (number(1), argument(2)) {
-        (Some(port), Some(program)) => listen(port, program, number(3)),
+    let text = |index| argument(index)?.to_str().ok();
+    let filter = text(1).and_then(|it| it.strip_prefix("--filter=")?.parse().ok());
+    let first = if filter.is_some() { 2 } else { 1 };
+    let port = text(first).and_then(|it| it.parse().ok());
+    match (port, argument(first + 1)) {
+        (Some(port), Some(program)) => listen(port, program, filter),
         _ => 100,
     }
 }
 
-fn listen(port: u16, program: &CStr, instructions: Option<u16>) -> c_int {
+fn listen(port: u16, program: &CStr, filter: Option<usize>) -> c_int {
     let address = libc::sockaddr_in {
         sin_family: libc::AF_INET as u16,
         sin_port: port.to_be(),
@@ -90,7 +93,7 @@ fn listen(port: u16, program: &CStr, instructions: Option<u16>) -> c_int {
             let client = libc::accept4(listener, null_mut(), null_mut(), libc::SOCK_CLOEXEC);
             if libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) == 0 {
                 libc::close(listener);
-                let served = serve(client, program, instructions);
+                let served = serve(client, program, filter);
                 libc::_exit(served.map_or(111, |()| 0));
             }
             libc::close(client);
@@ -100,7 +103,7 @@ fn listen(port: u16, program: &CStr, instructions: Option<u16>) -> c_int {
 }
 
 /// One client, from its request to its end. `None`: it is none of the benchmark's.
-fn serve(client: c_int, program: &CStr, instructions: Option<u16>) -> Option<()> {
+fn serve(client: c_int, program: &CStr, filter: Option<usize>) -> Option<()> {
     let mut block = [0; ROOM];
     let one: c_int = 1;
     let length = size_of::<c_int>() as libc::socklen_t;
@@ -133,8 +136,8 @@ fn serve(client: c_int, program: &CStr, instructions: Option<u16>) -> Option<()>
          Sec-WebSocket-Accept: {key}\r\n\r\n"
     );
     write(client, response.as_bytes());
-    if let Some(instructions) = instructions {
-        confine(usize::from(instructions));
+    if let Some(instructions) = filter {
+        confine(instructions);
     }
     relay(client, service.stdin[1], service.stdout[0], &mut block);
     // SAFETY: nothing is asked for.

@@ -81,19 +81,18 @@ impl Program {
     /// Each server's own way to say: this address, this program for each client, lines, silence.
     fn command(&self, port: u16, service: &Path, arguments: &[String], record: usize) -> Command {
         let mut command = Command::new(&self.path);
+        command.args(&self.options);
         match self.kind {
             Kind::Websockd => command
                 .args(["--address", "127.0.0.1", "--log-level", "error"])
                 .args(["--port", &port.to_string()])
                 .args((record > 16 << 20).then_some("--max-message=0"))
-                .args(&self.options)
                 .arg("--")
                 .arg(service)
                 .args(arguments),
             Kind::Websocketd => command
                 .args(["--address=127.0.0.1", "--loglevel=fatal"])
                 .arg(format!("--port={port}"))
-                .args(&self.options)
                 .arg(service)
                 .args(arguments),
             // It splits what its buffer does not hold. Its answers keep their newlines: told to strip
@@ -101,15 +100,11 @@ impl Program {
             Kind::Websocat => command
                 .args(["--text", "-q", "--buffer-size"])
                 .arg((record + 2).max(65536).to_string())
-                .args(&self.options)
                 .arg(format!("ws-listen:127.0.0.1:{port}"))
                 .arg(format!("exec:{}", service.display()))
                 .arg("--exec-args")
                 .args(arguments),
-            Kind::Floor => command
-                .arg(port.to_string())
-                .arg(service)
-                .args(&self.options),
+            Kind::Floor => command.arg(port.to_string()).arg(service),
         };
         command
     }
