@@ -56,8 +56,7 @@ impl Control {
     }
 }
 
-// Inlined always: apart from its caller a part and its event travel through memory, which takes a
-// frame of 16 bytes from 9 ns to 14.
+// Inlined always, as their caller is: apart from it a part and its event travel through memory.
 impl Connection {
     #[inline(always)]
     pub(super) fn receive_control<'a>(
@@ -101,10 +100,11 @@ impl Connection {
             remaining: part.header.is_final.then_some(part.remaining),
         };
         if run.kind == Kind::Text {
-            message
-                .utf8
-                .check(run.bytes)
-                .map_err(|_| Violation::InvalidUtf8)?;
+            let is_checked = part.is_ascii && message.utf8.is_between_characters();
+            if !is_checked {
+                let checked = message.utf8.check(run.bytes);
+                checked.map_err(|_| Violation::InvalidUtf8)?;
+            }
             if run.is_last() {
                 message.utf8.finish().map_err(|_| Violation::InvalidUtf8)?;
             }

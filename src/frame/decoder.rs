@@ -28,6 +28,8 @@ pub struct Part<'a> {
     pub is_first: bool,
     /// Payload, unmasked; empty if none has come yet or there is none.
     pub bytes: &'a mut [u8],
+    /// Whether `bytes` are known to be ASCII: unmasking tells. Of what came unmasked it is not known.
+    pub is_ascii: bool,
     /// Bytes of the frame's payload that follow this part.
     pub remaining: u64,
 }
@@ -40,28 +42,41 @@ enum Expect {
         opcode: Opcode,
     },
     Length {
-        /// The length is what has come of it.
-        header: Header,
+        frame: Frame,
         /// Bytes of length to come, of `of`: 2 or 8.
         missing: u8,
         of: u8,
     },
     Key {
-        header: Header,
-        /// What has come of the key, its latest byte lowest.
-        key: u32,
+        frame: Frame,
         /// Bytes of key to come.
         missing: u8,
     },
-    Payload(Payload),
+    Payload {
+        frame: Frame,
+        /// Bytes of payload to come.
+        remaining: u64,
+    },
 }
 
+/// A frame's header as far as it has come.
+// Not a Header: its optional key is five bytes, which are copied through memory wherever two ways meet.
 #[derive(Clone, Copy, Debug)]
-struct Payload {
-    header: Header,
+struct Frame {
+    is_final: bool,
+    opcode: Opcode,
+    /// What has come of the length, its latest byte lowest.
+    payload_len: u64,
+    /// What has come of the key, its latest byte lowest; 0 in a frame without one.
+    key: u32,
+}
+
+/// A frame whose payload is next.
+struct Begun {
+    frame: Frame,
+    /// Whether none of the payload was asked for before.
     is_first: bool,
-    /// The key, turned for the next byte.
-    key: Option<[u8; 4]>,
+    /// Bytes of payload to come.
     remaining: u64,
 }
 
@@ -115,48 +130,45 @@ impl Decoder {
     /// The [`Violation`]s that one header can show. The decoder is of no use afterwards.
     ///
     /// O(n) in the bytes taken; copies and allocates nothing. RFC 6455 5.2, 5.3, 5.5.
-    // Inlined always: called, it gives its part back through memory, which costs a short frame 2 ns of 9.
+    // Inlined always: called, it gives its part back through memory.
     #[inline(always)]
     pub fn decode<'a>(
         &mut self,
         input: &'a mut [u8],
     ) -> Result<(Option<Part<'a>>, &'a mut [u8]), Violation> {
         let mut input = Input { rest: input };
-        let payload = match self.expect {
-            Expect::FirstByte => self.first_byte(&mut input)?,
-            Expect::SecondByte { .. } | Expect::Length { .. } | Expect::Key { .. } => {
-                self.resume(&mut input)?
-            }
-            Expect::Payload(payload) => Some(payload),
+        let begun = if self.is_between_frames() {
+            self.first_byte(&mut input)?
+        } else {
+            self.resume(&mut input)?
         };
-        Ok(match payload {
-            Some(payload) => self.take_payload(payload, input.rest),
+        Ok(match begun {
+            Some(begun) => self.take_payload(begun, input.rest),
             None => (None, input.rest),
         })
     }
 
-    /// Goes on with a header that an earlier call left unfinished.
+    /// Goes on with a frame that an earlier call left unfinished.
     #[inline(never)]
-    fn resume(&mut self, input: &mut Input<'_>) -> Result<Option<Payload>, Violation> {
-        match self.expect {
+    fn resume(&mut self, input: &mut Input<'_>) -> Result<Option<Begun>, Violation> {
+        if input.rest.is_empty() {
+            return Ok(None);
+        }
+        match mem::replace(&mut self.expect, Expect::FirstByte) {
             Expect::FirstByte => self.first_byte(input),
             Expect::SecondByte { is_final, opcode } => self.second_byte(is_final, opcode, input),
-            Expect::Length {
-                header,
-                missing,
-                of,
-            } => self.length(header, missing, of, input),
-            Expect::Key {
-                header,
-                key,
-                missing,
-            } => Ok(self.key(header, key, missing, input)),
-            Expect::Payload(payload) => Ok(Some(payload)),
+            Expect::Length { frame, missing, of } => self.length(frame, missing, of, input),
+            Expect::Key { frame, missing } => Ok(self.key(frame, missing, input)),
+            Expect::Payload { frame, remaining } => Ok(Some(Begun {
+                frame,
+                is_first: false,
+                remaining,
+            })),
         }
     }
 
     #[inline(always)]
-    fn first_byte(&mut self, input: &mut Input<'_>) -> Result<Option<Payload>, Violation> {
+    fn first_byte(&mut self, input: &mut Input<'_>) -> Result<Option<Begun>, Violation> {
         let Some(byte) = input.next() else {
             return Ok(self.wait(Expect::FirstByte));
         };
@@ -181,7 +193,7 @@ impl Decoder {
         is_final: bool,
         opcode: Opcode,
         input: &mut Input<'_>,
-    ) -> Result<Option<Payload>, Violation> {
+    ) -> Result<Option<Begun>, Violation> {
         let Some(byte) = input.next() else {
             return Ok(self.wait(Expect::SecondByte { is_final, opcode }));
         };
@@ -197,86 +209,81 @@ impl Decoder {
         if opcode.is_control() && usize::from(len) > MAX_CONTROL_LEN {
             return Err(Violation::ControlFrameTooLong);
         }
-        let header = Header {
+        let frame = Frame {
             is_final,
             opcode,
-            key: is_masked.then_some([0; 4]),
-            payload_len: if len < 126 { len.into() } else { 0 },
+            payload_len: 0,
+            key: 0,
         };
         match len {
-            126 => self.length(header, 2, 2, input),
-            127 => self.length(header, 8, 8, input),
-            _ => Ok(self.after_length(header, input)),
+            126 => self.length(frame, 2, 2, input),
+            127 => self.length(frame, 8, 8, input),
+            _ => {
+                let payload_len = len.into();
+                Ok(self.after_length(
+                    Frame {
+                        payload_len,
+                        ..frame
+                    },
+                    input,
+                ))
+            }
         }
     }
 
     #[inline(always)]
     fn length(
         &mut self,
-        mut header: Header,
+        mut frame: Frame,
         mut missing: u8,
         of: u8,
         input: &mut Input<'_>,
-    ) -> Result<Option<Payload>, Violation> {
+    ) -> Result<Option<Begun>, Violation> {
         while missing > 0 {
             let Some(byte) = input.next() else {
-                return Ok(self.wait(Expect::Length {
-                    header,
-                    missing,
-                    of,
-                }));
+                return Ok(self.wait(Expect::Length { frame, missing, of }));
             };
             // "the most significant bit MUST be 0" (5.2)
             if missing == 8 && byte & 0x80 != 0 {
                 return Err(Violation::LengthOutOfRange);
             }
-            header.payload_len = header.payload_len << 8 | u64::from(byte);
+            frame.payload_len = frame.payload_len << 8 | u64::from(byte);
             missing -= 1;
         }
         // "in all cases, the minimal number of bytes MUST be used to encode the length" (5.2)
         let least = if of == 2 { 126 } else { 0x1_0000 };
-        if header.payload_len < least {
+        if frame.payload_len < least {
             return Err(Violation::NonMinimalLength);
         }
-        Ok(self.after_length(header, input))
+        Ok(self.after_length(frame, input))
     }
 
     #[inline(always)]
-    fn after_length(&mut self, header: Header, input: &mut Input<'_>) -> Option<Payload> {
-        match header.key {
-            Some(_) => self.key(header, 0, 4, input),
-            None => Some(Payload::whole(header)),
-        }
+    fn after_length(&mut self, frame: Frame, input: &mut Input<'_>) -> Option<Begun> {
+        self.key(frame, if self.expects_masked { 4 } else { 0 }, input)
     }
 
     #[inline(always)]
-    fn key(
-        &mut self,
-        header: Header,
-        mut key: u32,
-        mut missing: u8,
-        input: &mut Input<'_>,
-    ) -> Option<Payload> {
+    fn key(&mut self, mut frame: Frame, mut missing: u8, input: &mut Input<'_>) -> Option<Begun> {
         while missing > 0 {
             let Some(byte) = input.next() else {
-                return self.wait(Expect::Key {
-                    header,
-                    key,
-                    missing,
-                });
+                return self.wait(Expect::Key { frame, missing });
             };
-            key = key << 8 | u32::from(byte);
+            frame.key = frame.key << 8 | u32::from(byte);
             missing -= 1;
         }
-        Some(Payload::whole(Header {
-            key: Some(key.to_be_bytes()),
-            ..header
-        }))
+        Some(Begun {
+            frame,
+            is_first: true,
+            remaining: frame.payload_len,
+        })
     }
 
     /// Stores what is awaited until more bytes come.
-    #[inline(always)]
-    fn wait(&mut self, expect: Expect) -> Option<Payload> {
+    // Never inlined: a header that comes at once passes by, and keeps its registers.
+    #[cold]
+    #[inline(never)]
+    fn wait(&mut self, expect: Expect) -> Option<Begun> {
         self.expect = expect;
         None
     }
@@ -284,50 +291,37 @@ impl Decoder {
     #[inline(always)]
     fn take_payload<'a>(
         &mut self,
-        payload: Payload,
+        begun: Begun,
         input: &'a mut [u8],
     ) -> (Option<Part<'a>>, &'a mut [u8]) {
-        let Payload {
-            header,
+        let Begun {
+            frame,
             is_first,
-            key,
-            remaining,
-        } = payload;
-        let count = usize::try_from(remaining).map_or(input.len(), |len| len.min(input.len()));
+            remaining: awaited,
+        } = begun;
+        let count = usize::try_from(awaited).map_or(input.len(), |len| len.min(input.len()));
         let (bytes, rest) = input.split_at_mut(count);
-        if bytes.is_empty() && remaining > 0 && !is_first {
-            return (None, rest);
+        let key = self.expects_masked.then_some(frame.key.to_be_bytes());
+        let done = frame.payload_len - awaited;
+        let is_ascii = key.is_some_and(|key| mask::apply(mask::turn(key, done), bytes));
+        let remaining = awaited - u64::try_from(count).unwrap_or(awaited);
+        if remaining > 0 {
+            self.wait(Expect::Payload { frame, remaining });
         }
-        let remaining = remaining - u64::try_from(count).unwrap_or(remaining);
-        let key = key.map(|key| mask::apply(key, bytes));
-        self.expect = match remaining {
-            0 => Expect::FirstByte,
-            _ => Expect::Payload(Payload {
-                header,
-                is_first: false,
-                key,
-                remaining,
-            }),
+        let header = Header {
+            is_final: frame.is_final,
+            opcode: frame.opcode,
+            key,
+            payload_len: frame.payload_len,
         };
         let part = Part {
             header,
             is_first,
             bytes,
+            is_ascii,
             remaining,
         };
         (Some(part), rest)
-    }
-}
-
-impl Payload {
-    /// The payload that follows `header`.
-    fn whole(header: Header) -> Self {
-        Self {
-            header,
-            is_first: true,
-            key: header.key,
-            remaining: header.payload_len,
-        }
     }
 }
 

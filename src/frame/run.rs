@@ -14,6 +14,9 @@ pub enum Kind {
 /// A message is one or more runs. The first has `is_first`, the last has `remaining == Some(0)`; an
 /// empty message is one empty run that is both.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+// In this order an error in place of a run lies over `kind`. In the compiler's it lies over the low byte of
+// `remaining`, which is then put together from pieces: 4 ns of a short frame's 13.
+#[repr(C)]
 pub struct Run<'a> {
     /// The message's type, the same in all its runs.
     pub kind: Kind,
