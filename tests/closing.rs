@@ -10,8 +10,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use support::frame::{self, CLOSE, FIN};
-use support::process::wait_gone;
-use support::server::Server;
+use support::http::Request;
+use support::inetd::{Inetd, Stderr};
+use support::peer::Peer;
+use support::process::{Process, processor_time, wait_gone};
+use support::server::{Server, Setup};
+use support::wait_for;
 
 #[test]
 fn a_close_is_answered_with_the_same_code() {
@@ -247,14 +251,50 @@ fn the_last_output_of_a_service_that_fails_comes_before_the_close() {
     peer.expect_end(1011);
 }
 
+/// Fills whatever lies between it and a client that does not read, a few times over, as some of it takes its
+/// time, and ends with its pipe full. Says to the log how many lines it wrote.
+const FILL: &str = r#"
+    for round in 1 2 3 4 5; do
+        count=$(yes "$LINE" | dd bs=1000 iflag=fullblock oflag=nonblock 2>&1 >&3 | sed -n 's/+.*out$//p')
+        total=$((total + count))
+        sleep 0.1
+    done 3>&1
+    echo "$total" >&2
+"#;
+
+/// A session whose service has ended with its pipe full, and how many lines it wrote.
+fn ended_unread(grace: &str) -> (Inetd, Peer, String, usize) {
+    let line = "0".repeat(999);
+    let setup = Setup::sh(FILL).env("LINE", &line).env("LC_ALL", "C");
+    let (session, mut peer) = Inetd::unix(&setup.options(&["--grace", grace]), Stderr::Pipe);
+    peer.upgrade(&Request::upgrade("/", 80));
+    let total = session.log().event("service").number("line");
+    wait_for("the service's end", || {
+        Process::children(session.pid()).is_empty().then_some(())
+    });
+    (session, peer, line, total)
+}
+
 #[test]
 fn all_output_comes_before_the_close_however_late_it_is_read() {
-    let server = Server::sh(&[], "seq 200000");
-    let mut peer = server.open("/");
-    for n in 1..=200_000 {
-        peer.expect_text(n.to_string());
+    let (_session, mut peer, line, total) = ended_unread("50ms");
+    // Nothing is waited for: this is how long the output lies there.
+    thread::sleep(Duration::from_millis(250));
+    for _ in 0..total {
+        peer.expect_text(&line);
     }
     peer.expect_end(1000);
+}
+
+#[test]
+fn output_that_waits_for_the_client_takes_no_processor_time() {
+    const WHILE: Duration = Duration::from_secs(1);
+    let (session, _peer, ..) = ended_unread("0");
+    let before = processor_time(session.pid());
+    // Nothing is waited for: this is how long it is watched.
+    thread::sleep(WHILE);
+    let used = processor_time(session.pid()) - before;
+    assert!(used <= 50, "{used} ms of processor time");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use nix::unistd::{geteuid, mkfifo};
 use support::http::Request;
 use support::log::Line;
 use support::peer::Peer;
-use support::process::{status as status_of, wait_gone};
+use support::process::{processor_time, status as status_of, wait_gone};
 use support::server::{Server, Setup};
 #[cfg(feature = "site")]
 use support::wait_for;
@@ -71,14 +71,6 @@ fn limit(server: &Server, name: &str, soft: &str) {
     command.args(["--pid", &pid, &limit]);
     command.uid(owner("Uid")).gid(owner("Gid"));
     assert!(command.status().unwrap().success());
-}
-
-/// Milliseconds of processor time that a process has used.
-fn processor_time(pid: i32) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let (_, after) = stat.rsplit_once(") ").unwrap();
-    let ticks = after.split(' ').skip(11).take(2);
-    ticks.map(|word| word.parse::<u64>().unwrap() * 10).sum()
 }
 
 fn pauses(server: &Server) -> Vec<Line> {

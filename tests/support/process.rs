@@ -99,6 +99,14 @@ fn number_after(text: &str, name: &str) -> u64 {
     word.unwrap().parse().unwrap()
 }
 
+/// Milliseconds of processor time that a process has used.
+pub(crate) fn processor_time(pid: i32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, after) = stat.rsplit_once(") ").unwrap();
+    let ticks = after.split(' ').skip(11).take(2);
+    ticks.map(|word| word.parse::<u64>().unwrap() * 10).sum()
+}
+
 /// How much memory of its own a process has, in bytes.
 pub(crate) fn memory(pid: i32) -> u64 {
     status(pid, "RssAnon") * 1024

@@ -56,7 +56,6 @@ impl Relay {
             }
             Ladder::Term { .. } => {
                 self.signal_program(Signal::SIGKILL);
-                self.outbound.close_source();
                 Ladder::Kill { since: now }
             }
             // Not even that: it hangs in the kernel, or waits for an init that reaps.
@@ -64,6 +63,7 @@ impl Relay {
         };
         self.note_group();
     }
+
     fn signal_program(&self, signal: Signal) {
         if let Some(program) = self.program {
             child::signal_group(program, signal);

@@ -107,6 +107,13 @@ impl Outbound {
         self.is_ended
     }
 
+    /// Whether the source alone is waited for: all that has come of it has left, and it is open. Where the
+    /// peer is waited for, what the source has said is not known.
+    pub(super) fn awaits_source(&self) -> bool {
+        let is_quiet = self.source.as_ref().is_some_and(|it| !it.is_readable);
+        is_quiet && self.queue.is_empty()
+    }
+
     /// Whether frames wait for the peer.
     pub(super) fn is_queued(&self) -> bool {
         !self.queue.is_empty()

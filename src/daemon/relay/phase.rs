@@ -198,9 +198,15 @@ impl Relay {
     /// Hears a program no longer that has ended and left its output open to somebody else; whether
     /// that has changed anything.
     fn lose_patience(&mut self, now: Instant) -> bool {
-        let grace = self.settings.grace;
-        let is_over = self.timers.exited.is_some_and(|at| now >= at + grace);
+        let is_over = self.patience().is_some_and(|until| now >= until);
         is_over && self.outbound.close_source()
+    }
+
+    /// Until when somebody is heard to whom a program that has ended has left its output. What the program
+    /// itself has said is not his: however slow the peer is, it leaves first.
+    pub(super) fn patience(&self) -> Option<Instant> {
+        let exited = self.timers.exited.filter(|_| self.outbound.awaits_source());
+        exited.map(|at| at + self.settings.grace)
     }
 
     fn advance_closing(&mut self, mut closing: Closing, now: Instant) -> bool {

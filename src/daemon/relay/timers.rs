@@ -143,10 +143,7 @@ impl Relay {
     /// The next moment at which something is due.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let waits = match &self.phase {
-            Phase::Open => self
-                .timers
-                .exited
-                .map(|exited| exited + self.settings.grace),
+            Phase::Open => self.patience(),
             Phase::Answering { until, .. } => Some(*until),
             Phase::Closing(closing) => closing.until,
             Phase::Hearing { .. } | Phase::Gone => None,
