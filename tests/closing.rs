@@ -9,11 +9,12 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use support::frame::{self, CLOSE, FIN};
 use support::http::Request;
 use support::inetd::{Inetd, Stderr};
 use support::peer::Peer;
-use support::process::{Process, processor_time, wait_gone};
+use support::process::{self, Process, processor_time, wait_gone};
 use support::server::{Server, Setup};
 use support::wait_for;
 
@@ -295,6 +296,39 @@ fn output_that_waits_for_the_client_takes_no_processor_time() {
     thread::sleep(WHILE);
     let used = processor_time(session.pid()) - before;
     assert!(used <= 50, "{used} ms of processor time");
+}
+
+/// Twenty messages and a Close.
+fn said_at_once() -> Vec<u8> {
+    let mut bytes = frame::text("0".repeat(999)).repeat(20);
+    bytes.extend(frame::close(1000, ""));
+    bytes
+}
+
+#[test]
+fn what_a_client_said_before_it_left_its_unix_socket_is_delivered() {
+    let (mut session, mut peer) = Inetd::unix(&Setup::sh("wc -l >&2"), Stderr::Pipe);
+    peer.upgrade(&Request::upgrade("/", 80));
+    peer.send(&said_at_once());
+    drop(peer);
+    let count: usize = session.log().event("service").number("line");
+    assert_eq!(count, 20);
+    assert_eq!(session.log().event("close").get("code"), "1000");
+    session.wait();
+}
+
+#[test]
+fn what_a_client_said_before_its_connection_was_reset_is_delivered() {
+    let server = Server::sh(&[], "echo welcome; wc -l >&2");
+    let mut peer = server.open("/");
+    let session = server.session(&peer);
+    peer.expect_text("welcome");
+    process::signal(session, Signal::SIGSTOP);
+    peer.send(&said_at_once());
+    peer.reset();
+    process::signal(session, Signal::SIGCONT);
+    let count: usize = server.log().event("service").number("line");
+    assert_eq!(count, 20);
 }
 
 #[test]

@@ -264,6 +264,10 @@ impl Relay {
             self.answer(Goodbye::new(fault.close_code(), fault.to_string()), now);
         }
         let mut progress = heard.progress;
+        if self.peer.is_broken {
+            self.outbound.mute();
+            self.outbound.drop_queue();
+        }
         match self.outbound.step(&mut self.peer, &mut self.connection) {
             Ok(moved) => {
                 progress |= moved.read || moved.written > 0;

@@ -20,7 +20,9 @@ pub(super) struct Peer {
     pub(super) has_ended: bool,
     /// The connection is closed as soon as all is written.
     pub(super) is_ending: bool,
-    /// The connection is broken: nothing can be read or written any more.
+    /// Nothing can be written any more. What the peer sent before can still be read.
+    pub(super) is_broken: bool,
+    /// It is broken, and all that came of it has been read.
     pub(super) is_lost: bool,
 }
 
@@ -33,6 +35,7 @@ impl Peer {
             is_writable: true,
             has_ended: false,
             is_ending: false,
+            is_broken: false,
             is_lost: false,
         }
     }
@@ -41,7 +44,17 @@ impl Peer {
         self.is_readable |= event.is_readable();
         self.is_writable |= event.is_writable();
         self.has_ended |= event.is_read_closed();
-        self.is_lost |= event.is_error() || event.is_write_closed();
+        if event.is_error() || event.is_write_closed() {
+            self.break_off();
+        }
+    }
+
+    /// Nothing can be written any more; the end is behind what can still be read.
+    fn break_off(&mut self) {
+        self.is_broken = true;
+        self.is_writable = false;
+        self.is_readable = true;
+        self.has_ended = true;
     }
 
     /// Reads into `buffer`; `None` if there is nothing, or nothing any more.
@@ -54,12 +67,13 @@ impl Peer {
                 if filled == Filled::Ended {
                     self.is_readable = false;
                     self.has_ended = true;
+                    self.is_lost = self.is_broken;
                 }
                 Some(filled)
             }
             Err(error) => {
                 self.is_readable = false;
-                self.is_lost |= error.kind() != io::ErrorKind::WouldBlock;
+                self.is_lost = self.is_broken || error.kind() != io::ErrorKind::WouldBlock;
                 None
             }
         }
@@ -83,17 +97,23 @@ impl Peer {
                 self.is_writable = transport.has_room(written == asked);
                 written
             }
-            Err(error) => {
-                self.is_writable = false;
-                self.is_lost |= error.kind() != io::ErrorKind::WouldBlock;
-                0
-            }
+            Err(error) => self.note_error(&error),
         }
     }
 
-    /// Whether bytes that the transport took have not left yet.
+    /// Nothing was written.
+    fn note_error(&mut self, error: &io::Error) -> usize {
+        self.is_writable = false;
+        if error.kind() != io::ErrorKind::WouldBlock {
+            self.break_off();
+        }
+        0
+    }
+
+    /// Whether bytes that the transport took have not left yet, and can.
     pub(super) fn is_pending(&self) -> bool {
-        self.transport.as_ref().is_some_and(Transport::is_pending)
+        let transport = self.transport.as_ref().filter(|_| !self.is_broken);
+        transport.is_some_and(Transport::is_pending)
     }
 
     /// Writes what is pending as far as there is room; how much went.
@@ -110,18 +130,16 @@ impl Peer {
                 self.is_writable = transport.has_room(true);
                 written
             }
-            Err(error) => {
-                self.is_writable = false;
-                self.is_lost |= error.kind() != io::ErrorKind::WouldBlock;
-                0
-            }
+            Err(error) => self.note_error(&error),
         }
     }
 
     /// Says that nothing more is written.
     pub(super) fn finish(&mut self) {
         if let Some(transport) = &mut self.transport {
-            self.is_lost |= transport.finish().is_err();
+            if transport.finish().is_err() {
+                self.break_off();
+            }
         }
     }
 
