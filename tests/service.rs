@@ -5,6 +5,8 @@
 #[allow(dead_code, reason = "every test file uses its own part")]
 mod support;
 
+use std::time::{Duration, Instant};
+
 use support::peer::Peer;
 use support::process::{Process, wait_gone};
 use support::server::{Server, Setup};
@@ -236,6 +238,20 @@ fn much_on_standard_error_holds_nothing_up() {
     server
         .log()
         .event_where("service", |line| line.get("line") == "20000");
+}
+
+#[test]
+fn endless_standard_error_holds_nothing_up() {
+    let server = Server::sh(&["--grace", "100ms"], "yes >&2 & exec cat");
+    let mut peer = server.open("/");
+    let session = server.session(&peer);
+    let begun = Instant::now();
+    peer.send_text("hello");
+    peer.expect_text("hello");
+    drop(peer);
+    wait_gone(session);
+    let taken = begun.elapsed();
+    assert!(taken < Duration::from_secs(5), "{taken:?}");
 }
 
 #[test]

@@ -238,7 +238,7 @@ impl Relay {
                 SINK => self.inbound.note_writable(),
                 SOURCE => self.outbound.note(event),
                 STDERR if self.stderr.is_none() => self.outbound.note_stderr(),
-                STDERR => self.log_stderr(),
+                STDERR => self.note_stderr(),
                 _ => self.heed_signals(),
             }
         }
@@ -280,6 +280,7 @@ impl Relay {
                 self.close(goodbye, now);
             }
         }
+        progress |= self.log_stderr();
         self.advance(now) || progress
     }
 
@@ -343,14 +344,21 @@ impl Relay {
         }
     }
 
-    fn log_stderr(&mut self) {
-        if self
-            .stderr
-            .as_mut()
-            .is_some_and(|stderr| !stderr.log_lines())
-        {
+    fn note_stderr(&mut self) {
+        if let Some(stderr) = &mut self.stderr {
+            stderr.is_readable = true;
+        }
+    }
+
+    /// Logs some of what is there; whether there may be more.
+    fn log_stderr(&mut self) -> bool {
+        let Some(stderr) = self.stderr.as_mut().filter(|it| it.is_readable) else {
+            return false;
+        };
+        if !stderr.log_lines() {
             self.stderr = None;
         }
+        true
     }
 
     /// Whether anything waits for room towards the peer.
@@ -365,7 +373,10 @@ impl Relay {
     }
 
     fn outcome(mut self) -> Outcome {
-        self.log_stderr();
+        // What was said before the end, a pipe of it at most: somebody may go on.
+        self.note_stderr();
+        let mut rounds = 0..MAX_ROUNDS;
+        while rounds.next().is_some() && self.log_stderr() {}
         let ending = self.ending.unwrap_or(Goodbye {
             code: None,
             reason: String::new(),

@@ -14,6 +14,8 @@ const MAX_LINE_LEN: usize = 1024;
 #[derive(Debug)]
 pub(in crate::daemon) struct Stderr {
     pub(in crate::daemon) pipe: OwnedFd,
+    /// Whether a read may bring something without word from the kernel.
+    pub(super) is_readable: bool,
     /// The beginning of a line, shorter than `MAX_LINE_LEN`.
     begun: Vec<u8>,
 }
@@ -22,28 +24,31 @@ impl Stderr {
     pub(in crate::daemon) fn new(pipe: OwnedFd) -> Self {
         Self {
             pipe,
+            is_readable: false,
             begun: Vec::new(),
         }
     }
 
-    /// Logs what has come; `false` at the end.
+    /// Logs what one read brings, which leaves time for others however much there is; `false` at the end.
     ///
     /// A call of its own: in the relay's loop its bytes would be a part of every session's stack.
     #[inline(never)]
     pub(in crate::daemon) fn log_lines(&mut self) -> bool {
         let mut bytes = [0; 4096];
-        loop {
-            match fd::read(&self.pipe, &mut bytes) {
-                Ok(count @ 1..) => self.take(bytes.get(..count).unwrap_or_default()),
-                Err(Errno::EAGAIN) => return true,
-                Ok(0) | Err(_) => {
-                    if !self.begun.is_empty() {
-                        log::service(&self.begun);
-                    }
-                    return false;
+        match fd::read(&self.pipe, &mut bytes) {
+            Ok(count @ 1..) => {
+                self.is_readable = count == bytes.len();
+                self.take(bytes.get(..count).unwrap_or_default());
+            }
+            Err(Errno::EAGAIN) => self.is_readable = false,
+            Ok(0) | Err(_) => {
+                if !self.begun.is_empty() {
+                    log::service(&self.begun);
                 }
+                return false;
             }
         }
+        true
     }
 
     fn take(&mut self, mut bytes: &[u8]) {
