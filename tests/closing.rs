@@ -323,7 +323,7 @@ fn what_a_client_said_before_its_connection_was_reset_is_delivered() {
     let mut peer = server.open("/");
     let session = server.session(&peer);
     peer.expect_text("welcome");
-    process::signal(session, Signal::SIGSTOP);
+    process::stop(session);
     peer.send(&said_at_once());
     peer.reset();
     process::signal(session, Signal::SIGCONT);

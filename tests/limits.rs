@@ -8,8 +8,10 @@ mod support;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use support::frame::{self, BINARY, CLOSE, FIN, PING, PONG};
-use support::process::{InFlight, memory, peak_memory, wait_gone, written};
+use support::peer::Peer;
+use support::process::{self, InFlight, memory, peak_memory, wait_gone, written};
 use support::server::{Server, Setup};
 use support::{DEADLINE, wait_for, wait_until_still};
 
@@ -184,6 +186,57 @@ fn a_client_that_reads_slowly_is_not_dropped() {
         // This is what is slow about it: between the reads there is no room for what is written.
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Reads two megabytes, for a second at least, and says nothing: no ping has been seen yet.
+fn read_slowly(peer: &mut Peer) {
+    for _ in 0..20 {
+        peer.skip(100_000);
+        // This is what is slow about it.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[track_caller]
+fn expect_open(server: &Server) {
+    server.signal(Signal::SIGUSR1);
+    server.log().event("status");
+    assert_eq!(server.log().event("session").get("state"), "open");
+}
+
+#[test]
+fn frames_that_wait_for_a_slow_client_excuse_its_silence() {
+    let server = Server::sh(&["--ping", "300ms", "--grace", "0"], "exec yes");
+    let mut peer = server.open("/");
+    read_slowly(&mut peer);
+    expect_open(&server);
+}
+
+#[test]
+fn what_a_slow_client_acknowledges_is_a_sign_of_life() {
+    // All of it is the kernel's from the beginning; a ping is behind it.
+    let script = "head -c 2000000 /dev/zero; exec sleep 1000";
+    let server = Server::sh(&["-b", "--ping", "300ms", "--grace", "0"], script);
+    let mut peer = server.connect();
+    peer.hold_little();
+    peer.upgrade(&server.upgrade("/"));
+    read_slowly(&mut peer);
+    expect_open(&server);
+}
+
+#[test]
+fn a_session_that_did_not_run_does_not_blame_its_client() {
+    let server = Server::cat(&["--ping", "100ms"]);
+    let mut peer = server.open("/");
+    let session = server.session(&peer);
+    peer.send_text("hello");
+    peer.expect_text("hello");
+    process::stop(session);
+    peer.send_text("hello again");
+    // Nothing is waited for: this is how long it does not run.
+    std::thread::sleep(Duration::from_millis(500));
+    process::signal(session, Signal::SIGCONT);
+    peer.expect_text("hello again");
 }
 
 #[test]

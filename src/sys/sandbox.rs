@@ -116,8 +116,10 @@ fn install(program: &mut [libc::sock_filter]) -> nix::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::io::ErrorKind;
+    use std::io::{ErrorKind, Write};
     use std::net::TcpStream;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use nix::sys::signal::{Signal, kill, killpg};
@@ -126,6 +128,7 @@ mod tests {
 
     use super::super::child::{self, End};
     use super::super::fork::{Fork, fork};
+    use super::super::socket::unacknowledged;
     use super::*;
 
     /// A process group that is not there.
@@ -200,6 +203,17 @@ mod tests {
         assert_eq!(sandboxed(|| map(data | libc::PROT_EXEC)), BY_SANDBOX);
         let much = || drop(vec![1_u8; 1 << 26]);
         assert_eq!(sandboxed(much), End::Exit(0));
+    }
+
+    #[test]
+    fn of_a_socket_what_is_unacknowledged_can_be_asked_and_nothing_else() {
+        let (ours, _theirs) = UnixStream::pair().expect("sockets");
+        (&ours).write_all(b"hello").expect("room");
+        let asked = || assert_ne!(unacknowledged(&ours), 0);
+        assert_eq!(sandboxed(asked), End::Exit(0));
+        // SAFETY: it would say that the descriptor is kept at exec(2).
+        let other = || unsafe { libc::ioctl(ours.as_raw_fd(), libc::FIONCLEX) };
+        assert_eq!(sandboxed(other), BY_SANDBOX);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Sockets that listen, and sockets that connect.
-#![expect(unsafe_code, reason = "listen(2) with any backlog")]
+#![expect(unsafe_code, reason = "listen(2) with any backlog, ioctl(2)")]
 
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -98,6 +98,15 @@ pub(crate) fn connect_unix(path: &Path) -> nix::Result<OwnedFd> {
     let fd = stream(AddressFamily::Unix)?;
     connect(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(fd)
+}
+
+/// Bytes written to a socket that its peer has not acknowledged yet: not been read, if it is a Unix socket.
+/// 0 where the kernel does not tell.
+pub(crate) fn unacknowledged(socket: impl AsFd) -> usize {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the kernel writes a number to `count`. What Linux calls SIOCOUTQ has a terminal's name here.
+    let done = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut count) };
+    Errno::result(done).map_or(0, |_| usize::try_from(count).unwrap_or(0))
 }
 
 fn stream(family: AddressFamily) -> nix::Result<OwnedFd> {

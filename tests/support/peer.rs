@@ -121,6 +121,11 @@ impl Peer {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
 
+    /// Has the kernel take little for us before we read it.
+    pub(crate) fn hold_little(&self) {
+        setsockopt(&self.stream.as_fd(), sockopt::RcvBuf, &65_536).unwrap();
+    }
+
     /// Ends the connection with RST.
     pub(crate) fn reset(self) {
         let at_once = libc::linger {

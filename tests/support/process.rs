@@ -57,6 +57,14 @@ impl Process {
     }
 }
 
+/// Stops a process and waits until it has stopped.
+pub(crate) fn stop(pid: i32) {
+    signal(pid, Signal::SIGSTOP);
+    wait_for("a process to stop", || {
+        (Process::find(pid)?.state == 'T').then_some(())
+    });
+}
+
 /// Waits until there is no such process, or only a zombie that is not ours to reap.
 pub(crate) fn wait_gone(pid: i32) {
     wait_for(&format!("the end of process {pid}"), || {

@@ -42,11 +42,11 @@ impl Ladder {
 }
 
 impl Relay {
-    /// Takes the next step if its time has come.
-    pub(super) fn climb(&mut self, now: Instant) {
+    /// Takes the next step if its time has come; whether it did.
+    pub(super) fn climb(&mut self, now: Instant) -> bool {
         let grace = self.settings.grace;
         if self.ladder.deadline(grace).is_none_or(|at| now < at) {
-            return;
+            return false;
         }
         self.ladder = match self.ladder {
             Ladder::Eof { .. } => {
@@ -62,6 +62,7 @@ impl Relay {
             Ladder::Kill { .. } | Ladder::Waiting | Ladder::Done => Ladder::Done,
         };
         self.note_group();
+        true
     }
 
     fn signal_program(&self, signal: Signal) {

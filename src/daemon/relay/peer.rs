@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 
 use mio::event::Event;
 
+use crate::sys::socket;
 use crate::transport::Transport;
 
 use super::buffer::{Buffer, Filled};
@@ -132,6 +133,11 @@ impl Peer {
             }
             Err(error) => self.note_error(&error),
         }
+    }
+
+    /// Bytes that have left and that the peer has not acknowledged.
+    pub(super) fn unacknowledged(&self) -> usize {
+        self.transport.as_ref().map_or(0, socket::unacknowledged)
     }
 
     /// Says that nothing more is written.

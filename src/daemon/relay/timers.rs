@@ -14,10 +14,10 @@ const STALL_PING: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timers {
-    /// When bytes last came from the peer.
+    /// When bytes last came from the peer, or it could not be expected to say anything.
     heard: Instant,
-    /// When we last pinged it since.
-    pinged: Option<Instant>,
+    /// Our last ping since.
+    pinged: Option<Pinged>,
     /// When a message last ended, either way.
     message: Instant,
     /// When we last pinged it while it is not read, or when that began.
@@ -28,6 +28,16 @@ pub(super) struct Timers {
     deaf: Option<Instant>,
     /// When the program ended.
     pub(super) exited: Option<Instant>,
+}
+
+/// A ping that has no answer yet.
+#[derive(Clone, Copy, Debug)]
+struct Pinged {
+    at: Instant,
+    /// Bytes before it that the peer had not acknowledged then.
+    ahead: usize,
+    /// Bytes written since, the ping first.
+    behind: usize,
 }
 
 impl Timers {
@@ -45,15 +55,27 @@ impl Timers {
 
     pub(super) fn note_heard(&mut self, heard: Heard, now: Instant) {
         if heard.bytes {
-            self.heard = now;
-            self.pinged = None;
+            self.excuse(now);
         }
         if heard.message {
             self.message = now;
         }
     }
 
+    /// Its silence counts from now on.
+    fn excuse(&mut self, now: Instant) {
+        self.heard = now;
+        self.pinged = None;
+    }
+
     pub(super) fn note_sent(&mut self, moved: Moved, is_queued: bool, now: Instant) {
+        if let Some(pinged) = &mut self.pinged {
+            pinged.behind += moved.written;
+        }
+        if is_queued {
+            // A ping would wait as well. Who does not read at all is the write timeout's.
+            self.excuse(now);
+        }
         if !is_queued {
             self.stuck = None;
         } else if moved.written > 0 || self.stuck.is_none() {
@@ -72,8 +94,7 @@ impl Timers {
     /// The peer is read.
     pub(super) fn note_flowing(&mut self, now: Instant) {
         if self.stalled.take().is_some() {
-            self.heard = now;
-            self.pinged = None;
+            self.excuse(now);
         }
     }
 
@@ -104,11 +125,11 @@ enum Due {
 }
 
 impl Relay {
-    /// Does what is due.
-    pub(super) fn look_at_clock(&mut self, now: Instant) {
-        self.climb(now);
-        let due: Vec<_> = self.dues().filter(|(at, _)| *at <= now).collect();
-        for (_, due) in due {
+    /// Does what is due; whether anything was.
+    pub(super) fn look_at_clock(&mut self, now: Instant) -> bool {
+        let has_climbed = self.climb(now);
+        let dues: Vec<_> = self.dues().filter(|(at, _)| *at <= now).collect();
+        for (_, due) in &dues {
             match due {
                 Due::Deaf if self.program.is_none() => {
                     self.is_stopped = true;
@@ -122,14 +143,17 @@ impl Relay {
                 }
                 Due::Idle => self.close(Goodbye::new(CloseCode::GOING_AWAY, "idle timeout"), now),
                 Due::Ping => {
-                    self.timers.pinged = Some(now);
+                    let ahead = self.peer.unacknowledged();
+                    let ping = Pinged {
+                        at: now,
+                        ahead,
+                        behind: 0,
+                    };
+                    self.timers.pinged = Some(ping);
                     self.timers.stalled = self.timers.stalled.map(|_| now);
                     self.connection.ping(b"");
                 }
-                // Where frames wait, a Close behind them would not be seen either.
-                Due::Silence if self.is_queued() => {
-                    self.lose_peer("no answer to ping", now);
-                }
+                Due::Silence if self.is_catching_up() => self.timers.excuse(now),
                 Due::Silence => {
                     let goodbye = Goodbye::new(CloseCode::GOING_AWAY, "no answer to ping");
                     self.close(goodbye, now);
@@ -138,6 +162,17 @@ impl Relay {
                 Due::Stuck => self.lose_peer("write timeout", now),
             }
         }
+        has_climbed || !dues.is_empty()
+    }
+
+    /// Whether the peer takes what is before our last ping, and has not come to the ping itself. An
+    /// acknowledgement is its kernel's: of the ping alone it would say nothing of the peer.
+    fn is_catching_up(&self) -> bool {
+        let left = self.peer.unacknowledged();
+        let caught_up = |ping: Pinged| (ping.ahead + ping.behind).saturating_sub(left);
+        self.timers
+            .pinged
+            .is_some_and(|ping| (1..=ping.ahead).contains(&caught_up(ping)))
     }
 
     /// The next moment at which something is due.
@@ -196,10 +231,9 @@ impl Relay {
         let Some(interval) = self.settings.ping else {
             return [None, None];
         };
-        let ping = match timers.pinged {
-            None => Some((timers.heard + interval, Due::Ping)),
-            Some(_) => None,
-        };
-        [ping, Some((timers.heard + interval * 2, Due::Silence))]
+        match timers.pinged {
+            None => [Some((timers.heard + interval, Due::Ping)), None],
+            Some(pinged) => [None, Some((pinged.at + interval, Due::Silence))],
+        }
     }
 }

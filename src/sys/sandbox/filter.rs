@@ -27,6 +27,8 @@ enum Rule {
     /// fcntl(2) that says how much a pipe holds, or asks whether a descriptor is open, as a debug build
     /// does.
     OfPipes,
+    /// ioctl(2) that asks what of a socket has not been acknowledged.
+    OfOutput,
 }
 
 /// What the relay uses, and the ways to end.
@@ -55,6 +57,7 @@ const RULES: &[(c_long, Rule)] = &[
     // To the system log, whose socket is there already; a stream takes it for write(2).
     (libc::SYS_sendto, Rule::Always),
     (libc::SYS_fcntl, Rule::OfPipes),
+    (libc::SYS_ioctl, Rule::OfOutput),
     (libc::SYS_gettid, Rule::Always),
     (libc::SYS_tgkill, Rule::OfSelf),
     (libc::SYS_tkill, Rule::OfSelf),
@@ -118,6 +121,8 @@ fn compile() -> Filter {
     let of_group = argument(0, libc::BPF_JEQ, 0, allow, kill);
     let of_self = argument(0, libc::BPF_JEQ, 0, allow, kill);
     let not_executable = argument(2, libc::BPF_JSET, word(libc::PROT_EXEC), kill, allow);
+    let outq = u32::try_from(libc::TIOCOUTQ).unwrap_or(u32::MAX);
+    let of_output = argument(1, libc::BPF_JEQ, outq, allow, kill);
     let of_pipes = argument(1, libc::BPF_JEQ, word(libc::F_GETFD), allow, sets_pipe_len);
     let rules: Vec<_> = RULES
         .iter()
@@ -128,6 +133,7 @@ fn compile() -> Filter {
                 Rule::OfSelf => of_self,
                 Rule::NotExecutable => not_executable,
                 Rule::OfPipes => of_pipes,
+                Rule::OfOutput => of_output,
             };
             (*number, place)
         })
