@@ -10,7 +10,7 @@ use support::http::{Request, Response};
 use support::peer::Peer;
 use support::process;
 use support::server::{Server, Setup};
-use support::wait_for;
+use support::{wait_for, wait_until_still};
 
 const PLAIN: &str = "#!/bin/sh\necho 'Content-Type: text/plain'\necho\n";
 
@@ -362,6 +362,33 @@ fn a_script_that_stays_when_it_has_answered_is_ended() {
     wait_for("the script's end", || {
         process::Process::children(session).is_empty().then_some(())
     });
+}
+
+#[test]
+fn a_slow_client_gets_all_that_a_script_has_left_for_it() {
+    // It writes as long as there is room, and then ends.
+    let lines = "echo \"$$ $PPID \"; n=0\n\
+        while dd if=/dev/zero bs=4096 count=1 oflag=nonblock 2>/dev/null\n\
+        do n=$((n+1)); done; echo $n >count";
+    let server = with_script(&["--grace", "1ms"], lines);
+    let mut peer = server.connect();
+    peer.send(&Request::plain("/cgi/run", server.port()).bytes());
+    peer.read_until(b"\r\n\r\n");
+    peer.read_until(b"\r\n");
+    let said = peer.read_until(b" \n");
+    let mut pids = said.split_whitespace().map(|pid| pid.parse::<i32>());
+    let mut pid = || pids.next().expect("a number").expect("a pid");
+    let (script, session) = (pid(), pid());
+    process::wait_gone(script);
+    // When the grace is over, it has what it will have.
+    wait_until_still("the session's descriptors", || {
+        let descriptors = std::fs::read_dir(format!("/proc/{session}/fd"));
+        descriptors.expect("a session").count()
+    });
+    let said = document(&mut peer);
+    let count = String::from_utf8_lossy(&server.got("scripts/cgi/count")).into_owned();
+    let count: usize = count.trim().parse().expect("a number");
+    assert_eq!(said.matches('\0').count(), count * 4096);
 }
 
 #[test]

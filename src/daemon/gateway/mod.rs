@@ -89,7 +89,7 @@ struct Gateway<'s> {
     document: Document,
     to_client: Vec<u8>,
     pid: Pid,
-    /// When it was seen to have ended.
+    /// When it was seen to have ended, or since when its output has been waited for after that.
     exited: Option<Instant>,
     /// When something has moved last.
     moved: Instant,
@@ -236,13 +236,14 @@ impl Gateway<'_> {
                 self.stderr = None;
             }
         }
-        let Some(stdout) = self
-            .stdout
-            .as_ref()
-            .filter(|_| self.to_client.len() < HIGH_LEN)
-        else {
+        let Some(stdout) = &self.stdout else {
             return Ok(false);
         };
+        if !self.awaits_output() {
+            // The client's time is not taken from the grace.
+            self.exited = self.exited.map(|_| Instant::now());
+            return Ok(false);
+        }
         let mut bytes = [0; READ_LEN];
         match fd::read(stdout, &mut bytes) {
             Ok(count @ 1..) => {
@@ -291,10 +292,7 @@ impl Gateway<'_> {
         ];
         let stdin = self.stdin.as_ref().filter(|_| !self.to_script.is_empty());
         fds.extend(stdin.map(|it| PollFd::new(it.as_fd(), PollFlags::POLLOUT)));
-        let stdout = self
-            .stdout
-            .as_ref()
-            .filter(|_| self.to_client.len() < HIGH_LEN);
+        let stdout = self.stdout.as_ref().filter(|_| self.awaits_output());
         fds.extend(stdout.map(|it| PollFd::new(it.as_fd(), PollFlags::POLLIN)));
         let stderr = self.stderr.as_ref().map(|it| it.pipe.as_fd());
         fds.extend(stderr.map(|it| PollFd::new(it, PollFlags::POLLIN)));
@@ -311,6 +309,11 @@ impl Gateway<'_> {
             self.exited.get_or_insert(now);
         }
         Ok(())
+    }
+
+    /// Whether there may be more of the document, and room for it.
+    fn awaits_output(&self) -> bool {
+        self.stdout.is_some() && self.to_client.len() < HIGH_LEN
     }
 
     /// When something is due next, unless it is now.
@@ -330,7 +333,7 @@ impl Gateway<'_> {
             deadline = deadline.min(at);
         }
         // Somebody whom the script has left behind holds its output open.
-        if let Some(exited) = self.exited.filter(|_| self.stdout.is_some()) {
+        if let Some(exited) = self.exited.filter(|_| self.awaits_output()) {
             let at = exited + self.lent.config.grace;
             if at <= now {
                 self.stdout = None;
