@@ -202,6 +202,35 @@ fn a_location_leads_elsewhere_or_to_another_answer_of_ours() {
 }
 
 #[test]
+fn another_answer_of_ours_is_in_the_clients_words() {
+    let text = "#!/bin/sh\ncase $PATH_INFO in\n\
+        /here) echo \"Location: $SCRIPT_NAME/there\"; echo;;\n\
+        *) echo 'Content-Type: a/b'; echo; echo \"$REQUEST_METHOD $SERVER_PROTOCOL $HTTP_HOST\";;\nesac\n";
+    let server = with_raw_script(&[], text);
+    let request = Request::plain("/cgi/run/here", server.port());
+    let mut peer = server.connect();
+    let head = request.clone().line("HEAD /cgi/run/here HTTP/1.1");
+    peer.send(&head.bytes());
+    peer.read_until(b"\r\n\r\n");
+    peer.send(&head.bytes());
+    peer.expect_bytes(b"HTTP/1.1 200 OK\r\n");
+    for (line, expected) in [
+        ("GET /cgi/run/here HTTP/1.0", "GET HTTP/1.0 "),
+        (
+            "POST http://localhost:8080/cgi/run/here HTTP/1.0",
+            "GET HTTP/1.0 localhost:8080",
+        ),
+    ] {
+        let mut peer = server.connect();
+        peer.send(&request.clone().without("Host").line(line).bytes());
+        let (answer, _) = peer.drain();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (_, document) = answer.split_once("\r\n\r\n").expect("a head");
+        assert_eq!(document, format!("{expected}\n"));
+    }
+}
+
+#[test]
 fn what_is_no_answer_is_told_as_one() {
     for lines in [
         "echo hello; echo; echo world",
