@@ -48,12 +48,17 @@ impl Body {
     ///
     /// A Transfer-Encoding other than chunked.
     pub(crate) fn of(request: &Request<'_>) -> Result<Self, Malformed> {
-        let state = match request.header("Transfer-Encoding") {
-            Some(coding) if coding.eq_ignore_ascii_case(b"chunked") => {
+        let mut codings = request
+            .headers()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("Transfer-Encoding"))
+            .map(|(_, coding)| coding);
+        // Several lines are one list (RFC 9110 5.3), and so more than chunked.
+        let state = match (codings.next(), codings.next()) {
+            (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => {
                 State::Size { size: 0, digits: 0 }
             }
-            Some(_) => return Err(Malformed),
-            None => match len_of(request).unwrap_or(0) {
+            (Some(_), _) => return Err(Malformed),
+            (None, _) => match len_of(request).unwrap_or(0) {
                 0 => State::Done,
                 left => State::Known { left },
             },
@@ -156,9 +161,13 @@ pub(crate) fn len_of(request: &Request<'_>) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn body(lines: &str) -> Body {
+    fn body_of(lines: &str) -> Result<Body, Malformed> {
         let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n\r\n");
-        Body::of(&Request::parse(head.as_bytes()).unwrap()).unwrap()
+        Body::of(&Request::parse(head.as_bytes()).unwrap())
+    }
+
+    fn body(lines: &str) -> Body {
+        body_of(lines).unwrap()
     }
 
     /// What a chunked body of these bytes holds, and what is left of them, given `step` at a time.
@@ -182,6 +191,18 @@ mod tests {
         assert_eq!(out, b"abc");
         assert!(body("Content-Length: 0").is_done());
         assert!(body("X: y").is_done());
+    }
+
+    #[test]
+    fn no_coding_but_chunked_is_known_on_however_many_lines() {
+        for lines in [
+            "Transfer-Encoding: gzip, chunked",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+            "Transfer-Encoding: chunked\r\ntransfer-encoding: chunked",
+        ] {
+            assert_eq!(body_of(lines).unwrap_err(), Malformed, "{lines}");
+        }
+        assert!(body_of("transfer-encoding: Chunked").is_ok());
     }
 
     #[test]
