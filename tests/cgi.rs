@@ -428,6 +428,19 @@ fn standard_error_goes_to_the_log() {
 }
 
 #[test]
+fn a_script_may_complain_after_its_document() {
+    let text = "#!/bin/sh\nprintf 'Content-Type: a/b\\nContent-Length: 3\\n\\nabc'\n\
+        until [ -e go ]; do sleep 0.01; done; echo complaint >&2; echo alive >end\n";
+    let server = with_raw_script(&["--grace", "20s"], text);
+    let mut peer = server.connect();
+    peer.send(&Request::plain("/cgi/run", server.port()).bytes());
+    peer.read_until(b"\r\n\r\nabc");
+    server.put("scripts/cgi/go", "");
+    assert_eq!(server.log().event("service").get("line"), "complaint");
+    server.expect_file("scripts/cgi/end", "alive\n");
+}
+
+#[test]
 fn a_script_counts_as_a_client() {
     let server = with_script(&["--max-clients", "1"], "echo begun; sleep 1000");
     let mut peer = server.connect();

@@ -123,9 +123,10 @@ pub(super) fn exchange(
     gateway.invite(request);
     let end = gateway.run();
     let is_over = matches!(end, End::Answered(_) | End::Local(_));
-    // Its pipes are closed: it sees that nobody listens.
+    let stderr = gateway.stderr.take();
+    // The others are closed: it sees that nobody listens.
     drop(gateway);
-    ending::end(pid, signals, grace, is_over);
+    ending::end(pid, signals, grace, is_over, stderr);
     end
 }
 
@@ -231,11 +232,7 @@ impl Gateway<'_> {
 
     /// Takes what the script has written.
     fn read_script(&mut self) -> Result<bool, End> {
-        if let Some(stderr) = &mut self.stderr {
-            if !stderr.log_lines() {
-                self.stderr = None;
-            }
-        }
+        self.stderr.take_if(|it| !it.log_lines());
         let Some(stdout) = &self.stdout else {
             return Ok(false);
         };
