@@ -128,6 +128,17 @@ fn a_client_that_asks_first_is_told_to_go_on() {
     assert!(document(&mut peer).ends_with("3\r\nabc\r\n0\r\n\r\n"));
 }
 
+#[test]
+fn an_old_client_that_asks_first_is_not_told_what_it_cannot_read() {
+    let server = with_script(&[], "echo begun >begun; cat");
+    let mut peer = server.connect();
+    let request = post(&server, "3").line("POST /cgi/run HTTP/1.0");
+    peer.send(&request.with("Expect", "100-continue").bytes());
+    server.expect_file("scripts/cgi/begun", "begun\n");
+    peer.send(b"abc");
+    peer.expect_bytes(b"HTTP/1.1 200 OK\r\n");
+}
+
 /// Everything up to the last chunk.
 #[track_caller]
 fn document(peer: &mut Peer) -> String {
@@ -358,8 +369,8 @@ fn each_request_of_a_proxys_connection_has_its_own_client() {
 
 #[test]
 fn a_client_that_goes_takes_the_script_and_its_children_with_it() {
-    let server = with_script(&["--grace", "10s"], "sleep 1000 & echo $$; wait");
-    for reset in [false, true] {
+    for (option, reset) in [("--grace=10s", true), ("--idle-timeout=2s", false)] {
+        let server = with_script(&[option], "sleep 1000 & echo $$; wait");
         let mut peer = server.connect();
         peer.send(&Request::plain("/cgi/run", server.port()).bytes());
         peer.read_until(b"\r\n\r\n");

@@ -131,11 +131,13 @@ pub(super) fn exchange(
 }
 
 impl Gateway<'_> {
-    /// RFC 9110 10.1.1: a client that waits for a word before it sends its body gets one.
+    /// RFC 9110 10.1.1: a client that waits for a word before it sends its body gets one, unless it is
+    /// one of HTTP/1.0, which does not know such words.
     fn invite(&mut self, request: &Request<'_>) {
-        let expects = request
-            .header("Expect")
-            .is_some_and(|it| it.eq_ignore_ascii_case(b"100-continue"));
+        let expects = request.version() != "HTTP/1.0"
+            && request
+                .header("Expect")
+                .is_some_and(|it| it.eq_ignore_ascii_case(b"100-continue"));
         if expects && !self.body.is_done() && self.lent.received.is_empty() {
             self.to_client
                 .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
