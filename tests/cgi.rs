@@ -390,6 +390,18 @@ fn a_client_that_goes_takes_the_script_and_its_children_with_it() {
 }
 
 #[test]
+fn a_client_that_has_said_all_gets_the_document() {
+    let lines = "echo one; until [ -e go ]; do sleep 0.01; done; echo two";
+    let server = with_script(&[], lines);
+    let mut peer = server.connect();
+    peer.send(&Request::plain("/cgi/run", server.port()).bytes());
+    peer.read_until(b"4\r\none\n\r\n");
+    peer.send_fin();
+    server.put("scripts/cgi/go", "");
+    assert_eq!(document(&mut peer), "4\r\ntwo\n\r\n0\r\n\r\n");
+}
+
+#[test]
 fn a_script_that_stays_when_it_has_answered_is_ended() {
     let server = with_script(
         &["--grace", "200ms"],

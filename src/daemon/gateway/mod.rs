@@ -36,8 +36,8 @@ const HIGH_LEN: usize = 64 * 1024;
 /// One read.
 const READ_LEN: usize = 16 * 1024;
 
-/// How long a script may say nothing before its document begins, while nothing else moves either, if
-/// nothing else is configured.
+/// How long a script may say nothing before its document begins, or to a client that may have gone, while
+/// nothing else moves either, if nothing else is configured.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Where no limit is set: far beyond the life of any connection.
@@ -93,6 +93,8 @@ struct Gateway<'s> {
     exited: Option<Instant>,
     /// When something has moved last.
     moved: Instant,
+    /// Whether the client has ended its direction: it awaits the rest of the document, or is gone.
+    has_said_all: bool,
 }
 
 /// Exchanges the bodies of a request and a document with a script that has just been started, and takes
@@ -118,6 +120,7 @@ pub(super) fn exchange(
         pid,
         exited: None,
         moved: Instant::now(),
+        has_said_all: false,
         lent,
     };
     gateway.invite(request);
@@ -283,7 +286,7 @@ impl Gateway<'_> {
         let deadline = self.look_at_clock(now, wants_body || has_output)?;
         let mut wanted = PollFlags::empty();
         wanted.set(PollFlags::POLLIN, wants_body);
-        wanted.set(the_end(), !awaits_body);
+        wanted.set(the_end(), !awaits_body && !self.has_said_all);
         wanted.set(PollFlags::POLLOUT, has_output);
         let mut fds = vec![
             PollFd::new(self.lent.transport.as_fd(), wanted),
@@ -300,9 +303,12 @@ impl Gateway<'_> {
         let polled = poll(&mut fds, timeout);
         let gone = PollFlags::POLLHUP | PollFlags::POLLERR;
         let client = fds.first().and_then(PollFd::revents);
-        // The end alone has no name in nix, which then has no flags at all.
-        if polled.is_ok() && client.is_none_or(|it| it.intersects(gone)) {
-            return Err(End::Broken);
+        if polled.is_ok() {
+            // The end has no name in nix, which then has no flags at all; those beside it come again.
+            self.has_said_all |= client.is_none();
+            if client.is_some_and(|it| it.intersects(gone)) {
+                return Err(End::Broken);
+            }
         }
         if ending::note_children(self.pid, self.lent.signals).map_err(|_| End::Broken)? {
             self.exited.get_or_insert(now);
@@ -324,7 +330,7 @@ impl Gateway<'_> {
                 return Err(End::Broken);
             }
             deadline = deadline.min(at);
-        } else if !self.document.has_begun() {
+        } else if !self.document.has_begun() || self.has_said_all {
             let at = self.moved + self.lent.config.idle_timeout.unwrap_or(SILENCE);
             if at <= now {
                 return Err(End::Failed(Reject::ScriptTimeout));
