@@ -317,6 +317,23 @@ fn a_length_that_the_script_names_is_kept_or_the_connection_ends() {
 }
 
 #[test]
+fn a_document_whose_script_was_killed_has_no_end() {
+    for (lines, expected) in [
+        ("echo part; exit 3", "5\r\npart\n\r\n0\r\n\r\n"),
+        ("echo part; kill -KILL $$", "5\r\npart\n\r\n"),
+    ] {
+        let server = with_script(&[], lines);
+        let mut peer = server.connect();
+        let request = Request::plain("/cgi/run", server.port());
+        peer.send(&request.with("Connection", "close").bytes());
+        let (answer, _) = peer.drain();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (_, document) = answer.split_once("\r\n\r\n").expect("a head");
+        assert_eq!(document, expected);
+    }
+}
+
+#[test]
 fn old_clients_read_to_the_end_and_head_gets_the_head() {
     let server = with_script(&[], "echo document");
     let (response, body) = curl::get(&server, "/cgi/run", &["-I"]);

@@ -116,18 +116,19 @@ impl Document {
         }
     }
 
-    /// Takes note that the script will write no more.
+    /// Takes note that the script will write no more. `was_killed`: it might have.
     ///
     /// # Errors
     ///
     /// There is no document, or a part of it is missing.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), End> {
+    pub(super) fn finish(&mut self, was_killed: bool, out: &mut Vec<u8>) -> Result<(), End> {
         match self.state {
             State::ExpectHead(_) => Err(failed("it ended before its head did")),
             State::Body {
                 framing: Framing::Counted(1..),
                 ..
             } => Err(End::Broken),
+            State::Body { .. } if was_killed => Err(End::Broken),
             State::Body {
                 status,
                 framing,

@@ -16,18 +16,20 @@ use super::Stderr;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Told;
 
-/// Reaps who has ended; whether the script was among them.
-pub(super) fn note_children(script: Pid, signals: &Signals) -> Result<bool, Told> {
+/// Reaps who has ended; how the script did, if it was among them.
+pub(super) fn note_children(script: Pid, signals: &Signals) -> Result<Option<child::End>, Told> {
     let is_told = signals.heed_asking();
     signals.forget(Signal::SIGCHLD);
-    let mut has_ended = false;
-    while let Some((pid, _)) = child::reap() {
-        has_ended |= pid == script;
+    let mut script_end = None;
+    while let Some((pid, end)) = child::reap() {
+        if pid == script {
+            script_end = Some(end);
+        }
     }
     if is_told || signals.has_kept() {
         return Err(Told);
     }
-    Ok(has_ended)
+    Ok(script_end)
 }
 
 /// Takes a script's group to its end: one that has done its work gets `grace` to leave, any other

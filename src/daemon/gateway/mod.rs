@@ -20,8 +20,8 @@ use nix::unistd::Pid;
 
 use crate::handshake::{Reject, Request};
 use crate::site::body::Body;
-use crate::sys::fd;
 use crate::sys::signal::Signals;
+use crate::sys::{child, fd};
 use crate::transport::Transport;
 
 use super::config::Config;
@@ -89,8 +89,10 @@ struct Gateway<'s> {
     document: Document,
     to_client: Vec<u8>,
     pid: Pid,
-    /// When it was seen to have ended, or since when its output has been waited for after that.
-    exited: Option<Instant>,
+    /// How it ended.
+    status: Option<child::End>,
+    /// Since when one of the script and its output has ended and the other is waited for.
+    half_over: Option<Instant>,
     /// When something has moved last.
     moved: Instant,
     /// Whether the client has ended its direction: it awaits the rest of the document, or is gone.
@@ -118,7 +120,8 @@ pub(super) fn exchange(
         document: Document::new(request, keeps, &lent.config.headers.others),
         to_client: Vec::new(),
         pid,
-        exited: None,
+        status: None,
+        half_over: None,
         moved: Instant::now(),
         has_said_all: false,
         lent,
@@ -243,7 +246,7 @@ impl Gateway<'_> {
         };
         if !self.awaits_output() {
             // The client's time is not taken from the grace.
-            self.exited = self.exited.map(|_| Instant::now());
+            self.half_over = self.half_over.map(|_| Instant::now());
             return Ok(false);
         }
         let mut bytes = [0; READ_LEN];
@@ -255,10 +258,24 @@ impl Gateway<'_> {
             Err(Errno::EAGAIN) => return Ok(false),
             Ok(0) | Err(_) => {
                 self.stdout = None;
-                self.document.finish(&mut self.to_client)?;
+                self.half_over.get_or_insert_with(Instant::now);
+                self.finish_if_over()?;
             }
         }
         Ok(true)
+    }
+
+    /// Ends the document when the script has, too: that tells whether it is whole.
+    fn finish_if_over(&mut self) -> Result<(), End> {
+        if self.stdout.is_some() || self.status.is_none() {
+            return Ok(());
+        }
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Result<(), End> {
+        let was_killed = matches!(self.status, Some(child::End::Signal(_)));
+        self.document.finish(was_killed, &mut self.to_client)
     }
 
     /// Sends what the client has room for.
@@ -310,8 +327,11 @@ impl Gateway<'_> {
                 return Err(End::Broken);
             }
         }
-        if ending::note_children(self.pid, self.lent.signals).map_err(|_| End::Broken)? {
-            self.exited.get_or_insert(now);
+        let ended = ending::note_children(self.pid, self.lent.signals);
+        if let Some(end) = ended.map_err(|_| End::Broken)? {
+            self.status = Some(end);
+            self.half_over.get_or_insert(now);
+            self.finish_if_over()?;
         }
         Ok(())
     }
@@ -319,6 +339,11 @@ impl Gateway<'_> {
     /// Whether there may be more of the document, and room for it.
     fn awaits_output(&self) -> bool {
         self.stdout.is_some() && self.to_client.len() < HIGH_LEN
+    }
+
+    /// Whether nothing but the end of the script, or that of its output, keeps the document from its own.
+    fn awaits_other_half(&self) -> bool {
+        !self.document.is_over() && (self.stdout.is_none() || self.awaits_output())
     }
 
     /// When something is due next, unless it is now.
@@ -337,12 +362,12 @@ impl Gateway<'_> {
             }
             deadline = deadline.min(at);
         }
-        // Somebody whom the script has left behind holds its output open.
-        if let Some(exited) = self.exited.filter(|_| self.awaits_output()) {
-            let at = exited + self.lent.config.grace;
+        // Somebody whom the script has left behind holds its output open, or it has closed that itself.
+        if let Some(since) = self.half_over.filter(|_| self.awaits_other_half()) {
+            let at = since + self.lent.config.grace;
             if at <= now {
                 self.stdout = None;
-                self.document.finish(&mut self.to_client)?;
+                self.finish()?;
                 return Ok(now);
             }
             deadline = deadline.min(at);
