@@ -246,6 +246,7 @@ fn what_is_no_answer_is_told_as_one() {
     for lines in [
         "echo hello; echo; echo world",
         "exit 3",
+        "echo 'Location: /a b'; echo",
         "echo 'Content-Type: text/plain'",
         "printf 'HTTP/1.1 200 OK\\r\\nContent-Type: a/b\\r\\n\\r\\n'",
         "head -c 20000 /dev/zero | tr '\\0' x",
@@ -330,6 +331,8 @@ fn a_document_whose_script_was_killed_has_no_end() {
         let answer = String::from_utf8_lossy(&answer).into_owned();
         let (_, document) = answer.split_once("\r\n\r\n").expect("a head");
         assert_eq!(document, expected);
+        let request = server.log().event("request");
+        assert_eq!((request.get("status"), request.get("bytes")), ("200", "5"));
     }
 }
 

@@ -84,6 +84,9 @@ impl Session<'_> {
                     }
                     End::Failed(reject) => drop(self.decline(reject, request, false)),
                     End::Local(path) => return self.go_to(&path, request, received, keeps, hops),
+                    End::Torn(answered) => {
+                        self.log_request(request, answered.status, answered.bytes);
+                    }
                     End::Broken => {}
                 }
                 false
@@ -173,7 +176,12 @@ impl Session<'_> {
         let keeps = keeps && !request.has_body();
         match Request::parse(&head) {
             Ok(request) => self.respond(&request, received, keeps, hops + 1),
-            Err(_) => self.decline(Reject::ScriptFailed, request, false),
+            Err(reject) => {
+                log::error(format!(
+                    "a CGI script is of no use: its Location leads nowhere: {reject}"
+                ));
+                self.decline(Reject::ScriptFailed, request, false)
+            }
         }
     }
 

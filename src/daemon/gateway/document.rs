@@ -166,6 +166,20 @@ impl Document {
         }
     }
 
+    /// What has become of it if no more of it can be sent.
+    pub(super) fn tear(&self) -> End {
+        match &self.state {
+            State::Body { status, bytes, .. } | State::Over { status, bytes, .. } => {
+                End::Torn(Answered {
+                    status: *status,
+                    bytes: *bytes,
+                    may_keep: false,
+                })
+            }
+            State::ExpectHead(_) | State::Local(_) => End::Broken,
+        }
+    }
+
     fn begin(&mut self, head: &[u8], out: &mut Vec<u8>) -> Result<(), End> {
         let (mut response, len, has_body) = match cgi::parse(head) {
             None => return Err(failed("what it says first is no CGI head")),

@@ -52,7 +52,9 @@ pub(super) enum End {
     Local(String),
     /// There is no document, and nothing of one has been sent.
     Failed(Reject),
-    /// The client is gone, or a part of the document is missing: the connection can only be closed.
+    /// A part of the document is missing: the connection can only be closed.
+    Torn(Answered),
+    /// So it can if the client is gone, or nobody may wait any longer, before there was any of it.
     Broken,
 }
 
@@ -153,8 +155,8 @@ impl Gateway<'_> {
     fn run(&mut self) -> End {
         match self.pass_on() {
             Ok(()) => self.document.end(self.body.is_done()),
-            Err(End::Failed(_)) if self.document.has_begun() => End::Broken,
-            Err(end) => end,
+            Err(End::Failed(reject)) if !self.document.has_begun() => End::Failed(reject),
+            Err(_) => self.document.tear(),
         }
     }
 
