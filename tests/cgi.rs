@@ -10,7 +10,7 @@ use support::http::{Request, Response};
 use support::peer::Peer;
 use support::process;
 use support::server::{Server, Setup};
-use support::wait_for;
+use support::{wait_for, wait_until_still};
 
 const PLAIN: &str = "#!/bin/sh\necho 'Content-Type: text/plain'\necho\n";
 
@@ -128,6 +128,17 @@ fn a_client_that_asks_first_is_told_to_go_on() {
     assert!(document(&mut peer).ends_with("3\r\nabc\r\n0\r\n\r\n"));
 }
 
+#[test]
+fn an_old_client_that_asks_first_is_not_told_what_it_cannot_read() {
+    let server = with_script(&[], "echo begun >begun; cat");
+    let mut peer = server.connect();
+    let request = post(&server, "3").line("POST /cgi/run HTTP/1.0");
+    peer.send(&request.with("Expect", "100-continue").bytes());
+    server.expect_file("scripts/cgi/begun", "begun\n");
+    peer.send(b"abc");
+    peer.expect_bytes(b"HTTP/1.1 200 OK\r\n");
+}
+
 /// Everything up to the last chunk.
 #[track_caller]
 fn document(peer: &mut Peer) -> String {
@@ -202,10 +213,40 @@ fn a_location_leads_elsewhere_or_to_another_answer_of_ours() {
 }
 
 #[test]
+fn another_answer_of_ours_is_in_the_clients_words() {
+    let text = "#!/bin/sh\ncase $PATH_INFO in\n\
+        /here) echo \"Location: $SCRIPT_NAME/there\"; echo;;\n\
+        *) echo 'Content-Type: a/b'; echo; echo \"$REQUEST_METHOD $SERVER_PROTOCOL $HTTP_HOST\";;\nesac\n";
+    let server = with_raw_script(&[], text);
+    let request = Request::plain("/cgi/run/here", server.port());
+    let mut peer = server.connect();
+    let head = request.clone().line("HEAD /cgi/run/here HTTP/1.1");
+    peer.send(&head.bytes());
+    peer.read_until(b"\r\n\r\n");
+    peer.send(&head.bytes());
+    peer.expect_bytes(b"HTTP/1.1 200 OK\r\n");
+    for (line, expected) in [
+        ("GET /cgi/run/here HTTP/1.0", "GET HTTP/1.0 "),
+        (
+            "POST http://localhost:8080/cgi/run/here HTTP/1.0",
+            "GET HTTP/1.0 localhost:8080",
+        ),
+    ] {
+        let mut peer = server.connect();
+        peer.send(&request.clone().without("Host").line(line).bytes());
+        let (answer, _) = peer.drain();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (_, document) = answer.split_once("\r\n\r\n").expect("a head");
+        assert_eq!(document, format!("{expected}\n"));
+    }
+}
+
+#[test]
 fn what_is_no_answer_is_told_as_one() {
     for lines in [
         "echo hello; echo; echo world",
         "exit 3",
+        "echo 'Location: /a b'; echo",
         "echo 'Content-Type: text/plain'",
         "printf 'HTTP/1.1 200 OK\\r\\nContent-Type: a/b\\r\\n\\r\\n'",
         "head -c 20000 /dev/zero | tr '\\0' x",
@@ -277,6 +318,25 @@ fn a_length_that_the_script_names_is_kept_or_the_connection_ends() {
 }
 
 #[test]
+fn a_document_whose_script_was_killed_has_no_end() {
+    for (lines, expected) in [
+        ("echo part; exit 3", "5\r\npart\n\r\n0\r\n\r\n"),
+        ("echo part; kill -KILL $$", "5\r\npart\n\r\n"),
+    ] {
+        let server = with_script(&[], lines);
+        let mut peer = server.connect();
+        let request = Request::plain("/cgi/run", server.port());
+        peer.send(&request.with("Connection", "close").bytes());
+        let (answer, _) = peer.drain();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let (_, document) = answer.split_once("\r\n\r\n").expect("a head");
+        assert_eq!(document, expected);
+        let request = server.log().event("request");
+        assert_eq!((request.get("status"), request.get("bytes")), ("200", "5"));
+    }
+}
+
+#[test]
 fn old_clients_read_to_the_end_and_head_gets_the_head() {
     let server = with_script(&[], "echo document");
     let (response, body) = curl::get(&server, "/cgi/run", &["-I"]);
@@ -329,8 +389,8 @@ fn each_request_of_a_proxys_connection_has_its_own_client() {
 
 #[test]
 fn a_client_that_goes_takes_the_script_and_its_children_with_it() {
-    let server = with_script(&["--grace", "10s"], "sleep 1000 & echo $$; wait");
-    for reset in [false, true] {
+    for (option, reset) in [("--grace=10s", true), ("--idle-timeout=2s", false)] {
+        let server = with_script(&[option], "sleep 1000 & echo $$; wait");
         let mut peer = server.connect();
         peer.send(&Request::plain("/cgi/run", server.port()).bytes());
         peer.read_until(b"\r\n\r\n");
@@ -350,6 +410,18 @@ fn a_client_that_goes_takes_the_script_and_its_children_with_it() {
 }
 
 #[test]
+fn a_client_that_has_said_all_gets_the_document() {
+    let lines = "echo one; until [ -e go ]; do sleep 0.01; done; echo two";
+    let server = with_script(&[], lines);
+    let mut peer = server.connect();
+    peer.send(&Request::plain("/cgi/run", server.port()).bytes());
+    peer.read_until(b"4\r\none\n\r\n");
+    peer.send_fin();
+    server.put("scripts/cgi/go", "");
+    assert_eq!(document(&mut peer), "4\r\ntwo\n\r\n0\r\n\r\n");
+}
+
+#[test]
 fn a_script_that_stays_when_it_has_answered_is_ended() {
     let server = with_script(
         &["--grace", "200ms"],
@@ -365,10 +437,50 @@ fn a_script_that_stays_when_it_has_answered_is_ended() {
 }
 
 #[test]
+fn a_slow_client_gets_all_that_a_script_has_left_for_it() {
+    // It writes as long as there is room, and then ends.
+    let lines = "echo \"$$ $PPID \"; n=0\n\
+        while dd if=/dev/zero bs=4096 count=1 oflag=nonblock 2>/dev/null\n\
+        do n=$((n+1)); done; echo $n >count";
+    let server = with_script(&["--grace", "1ms"], lines);
+    let mut peer = server.connect();
+    peer.send(&Request::plain("/cgi/run", server.port()).bytes());
+    peer.read_until(b"\r\n\r\n");
+    peer.read_until(b"\r\n");
+    let said = peer.read_until(b" \n");
+    let mut pids = said.split_whitespace().map(|pid| pid.parse::<i32>());
+    let mut pid = || pids.next().expect("a number").expect("a pid");
+    let (script, session) = (pid(), pid());
+    process::wait_gone(script);
+    // When the grace is over, it has what it will have.
+    wait_until_still("the session's descriptors", || {
+        let descriptors = std::fs::read_dir(format!("/proc/{session}/fd"));
+        descriptors.expect("a session").count()
+    });
+    let said = document(&mut peer);
+    let count = String::from_utf8_lossy(&server.got("scripts/cgi/count")).into_owned();
+    let count: usize = count.trim().parse().expect("a number");
+    assert_eq!(said.matches('\0').count(), count * 4096);
+}
+
+#[test]
 fn standard_error_goes_to_the_log() {
     let server = with_script(&[], "echo complaint >&2");
     curl::get(&server, "/cgi/run", &[]);
     assert_eq!(server.log().event("service").get("line"), "complaint");
+}
+
+#[test]
+fn a_script_may_complain_after_its_document() {
+    let text = "#!/bin/sh\nprintf 'Content-Type: a/b\\nContent-Length: 3\\n\\nabc'\n\
+        until [ -e go ]; do sleep 0.01; done; echo complaint >&2; echo alive >end\n";
+    let server = with_raw_script(&["--grace", "20s"], text);
+    let mut peer = server.connect();
+    peer.send(&Request::plain("/cgi/run", server.port()).bytes());
+    peer.read_until(b"\r\n\r\nabc");
+    server.put("scripts/cgi/go", "");
+    assert_eq!(server.log().event("service").get("line"), "complaint");
+    server.expect_file("scripts/cgi/end", "alive\n");
 }
 
 #[test]

@@ -228,7 +228,7 @@ fn a_subprotocol_may_be_offered_on_several_lines() {
 fn no_subprotocol_is_named_that_the_client_did_not_offer() {
     let server = Server::sh(
         &["--protocol", "chat"],
-        "echo \"[$WEBSOCKET_PROTOCOL]\"; cat",
+        "echo \"[${WEBSOCKET_PROTOCOL-unset}]\"; cat",
     );
     let expect_none = |(mut peer, response): (Peer, Response)| {
         assert_eq!(response.field("Sec-WebSocket-Protocol"), None);

@@ -113,7 +113,8 @@ impl Standing {
         &self.strings
     }
 
-    /// What this request adds.
+    /// What this request adds. `protocol` is the session's, empty if none was agreed upon, and `None`
+    /// where there is no session.
     pub(super) fn and_of(
         &self,
         peer: &Peer,

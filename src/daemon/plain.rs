@@ -84,6 +84,9 @@ impl Session<'_> {
                     }
                     End::Failed(reject) => drop(self.decline(reject, request, false)),
                     End::Local(path) => return self.go_to(&path, request, received, keeps, hops),
+                    End::Torn(answered) => {
+                        self.log_request(request, answered.status, answered.bytes);
+                    }
                     End::Broken => {}
                 }
                 false
@@ -141,7 +144,7 @@ impl Session<'_> {
         end
     }
 
-    /// RFC 3875 6.2.2: answers as if `path` had been asked for.
+    /// RFC 3875 6.2.2: answers as if `path` had been asked for, in a way that the client understands.
     fn go_to(
         &mut self,
         path: &str,
@@ -154,20 +157,31 @@ impl Session<'_> {
             log::error("a CGI script is of no use: it sends in circles");
             return self.decline(Reject::ScriptFailed, request, false);
         }
-        let mut head = format!("GET {path} HTTP/1.1\r\n").into_bytes();
+        let method = match request.method() {
+            "HEAD" => "HEAD",
+            _ => "GET",
+        };
+        let version = request.version();
+        let mut head = format!("{method} {path} {version}\r\n").into_bytes();
         for (name, value) in request.headers() {
             if !is_of_first_request(name) {
                 head.extend_from_slice(&[name.as_bytes(), b": ", value, b"\r\n"].concat());
             }
         }
-        if request.host().is_none() {
-            head.extend_from_slice(b"Host: localhost\r\n");
+        if let (Some(it), None) = (request.host(), request.header("Host")) {
+            let port = it.port.map_or_else(String::new, |port| format!(":{port}"));
+            head.extend_from_slice(format!("Host: {}{port}\r\n", it.host).as_bytes());
         }
         head.extend_from_slice(b"\r\n");
         let keeps = keeps && !request.has_body();
         match Request::parse(&head) {
             Ok(request) => self.respond(&request, received, keeps, hops + 1),
-            Err(_) => self.decline(Reject::ScriptFailed, request, false),
+            Err(reject) => {
+                log::error(format!(
+                    "a CGI script is of no use: its Location leads nowhere: {reject}"
+                ));
+                self.decline(Reject::ScriptFailed, request, false)
+            }
         }
     }
 

@@ -304,7 +304,8 @@ impl Session<'_> {
         let (program, place) = route::find(self.template, request.path())?;
         scope::note_command(&program.path);
         let standing = &self.template.environment;
-        let variables = standing.and_of(&self.peer, request, &place, upgrade.protocol());
+        let protocol = Some(upgrade.protocol().unwrap_or_default());
+        let variables = standing.and_of(&self.peer, request, &place, protocol);
         let reset = self.signals.ignored();
         Service::start(self.template, &program, &variables, reset, self.slot).map_err(|error| {
             log::error(&error);

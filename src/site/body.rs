@@ -3,13 +3,18 @@
 //! ```text
 //! state            ends with
 //! Known            its last byte                       6.2
-//! Size             CR or LF, else ; begins Extension   7.1
-//! Extension        LF                                  7.1.1
+//! Size             CR, else ; begins Extension         7.1
+//! Extension        CR                                  7.1.1
+//! SizeEnd          LF
 //! Data             its last byte
-//! DataEnd          LF                                  7.1
-//! Trailer          LF of an empty line                 7.1.2
+//! DataEnd          CR, then LF                         7.1
+//! Trailer          CR                                  7.1.2
+//! TrailerEnd       LF, that of an empty line the body
 //! Done
 //! ```
+//!
+//! As in a head, CR and LF are a line end together and nothing alone: where two programs see different
+//! lines, they see different requests.
 
 use crate::handshake::Request;
 
@@ -31,9 +36,11 @@ enum State {
     Known { left: u64 },
     Size { size: u64, digits: usize },
     Extension { size: u64 },
+    SizeEnd { size: u64 },
     Data { left: u64 },
-    DataEnd,
+    DataEnd { has_cr: bool },
     Trailer { is_empty: bool },
+    TrailerEnd { is_empty: bool },
     Done,
 }
 
@@ -48,12 +55,17 @@ impl Body {
     ///
     /// A Transfer-Encoding other than chunked.
     pub(crate) fn of(request: &Request<'_>) -> Result<Self, Malformed> {
-        let state = match request.header("Transfer-Encoding") {
-            Some(coding) if coding.eq_ignore_ascii_case(b"chunked") => {
+        let mut codings = request
+            .headers()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("Transfer-Encoding"))
+            .map(|(_, coding)| coding);
+        // Several lines are one list (RFC 9110 5.3), and so more than chunked.
+        let state = match (codings.next(), codings.next()) {
+            (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => {
                 State::Size { size: 0, digits: 0 }
             }
-            Some(_) => return Err(Malformed),
-            None => match len_of(request).unwrap_or(0) {
+            (Some(_), _) => return Err(Malformed),
+            (None, _) => match len_of(request).unwrap_or(0) {
                 0 => State::Done,
                 left => State::Known { left },
             },
@@ -86,7 +98,7 @@ impl Body {
                     *left -= u64::try_from(run.len()).unwrap_or(*left);
                     if *left == 0 {
                         self.state = if is_chunk {
-                            State::DataEnd
+                            State::DataEnd { has_cr: false }
                         } else {
                             State::Done
                         };
@@ -94,8 +106,10 @@ impl Body {
                 }
                 State::Size { .. }
                 | State::Extension { .. }
-                | State::DataEnd
-                | State::Trailer { .. } => {
+                | State::SizeEnd { .. }
+                | State::DataEnd { .. }
+                | State::Trailer { .. }
+                | State::TrailerEnd { .. } => {
                     let byte = rest.first().copied().ok_or(Malformed)?;
                     self.state = self.after(byte)?;
                     at += 1;
@@ -118,20 +132,21 @@ impl Body {
                 })
             }
             (State::Size { digits: 0, .. }, _) => Err(Malformed),
-            (State::Size { size, .. } | State::Extension { size }, b'\n') => Ok(match size {
-                0 => State::Trailer { is_empty: true },
-                left => State::Data { left },
-            }),
-            (State::Size { size, .. }, b'\r' | b';' | b' ' | b'\t') => {
-                Ok(State::Extension { size })
+            (State::Size { size, .. } | State::Extension { size }, b'\r') => {
+                Ok(State::SizeEnd { size })
             }
-            (State::Extension { .. }, _) => self.tolerate(self.state),
-            (State::DataEnd, b'\r') => Ok(State::DataEnd),
-            (State::DataEnd, b'\n') => Ok(State::Size { size: 0, digits: 0 }),
-            (State::Trailer { is_empty: true }, b'\n') => Ok(State::Done),
-            (State::Trailer { .. }, b'\n') => self.tolerate(State::Trailer { is_empty: true }),
-            (State::Trailer { is_empty }, b'\r') => self.tolerate(State::Trailer { is_empty }),
-            (State::Trailer { .. }, _) => self.tolerate(State::Trailer { is_empty: false }),
+            (State::Size { size, .. }, b';' | b' ' | b'\t') => Ok(State::Extension { size }),
+            (State::SizeEnd { size: 0 }, b'\n') => Ok(State::Trailer { is_empty: true }),
+            (State::SizeEnd { size: left }, b'\n') => Ok(State::Data { left }),
+            (State::DataEnd { has_cr: false }, b'\r') => Ok(State::DataEnd { has_cr: true }),
+            (State::DataEnd { has_cr: true }, b'\n') => Ok(State::Size { size: 0, digits: 0 }),
+            (State::Trailer { is_empty }, b'\r') => Ok(State::TrailerEnd { is_empty }),
+            (State::TrailerEnd { is_empty: true }, b'\n') => Ok(State::Done),
+            (State::TrailerEnd { .. }, b'\n') => Ok(State::Trailer { is_empty: true }),
+            (State::Extension { .. }, byte) if byte != b'\n' => self.tolerate(self.state),
+            (State::Trailer { .. }, byte) if byte != b'\n' => {
+                self.tolerate(State::Trailer { is_empty: false })
+            }
             _ => Err(Malformed),
         }
     }
@@ -156,9 +171,13 @@ pub(crate) fn len_of(request: &Request<'_>) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn body(lines: &str) -> Body {
+    fn body_of(lines: &str) -> Result<Body, Malformed> {
         let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n\r\n");
-        Body::of(&Request::parse(head.as_bytes()).unwrap()).unwrap()
+        Body::of(&Request::parse(head.as_bytes()).unwrap())
+    }
+
+    fn body(lines: &str) -> Body {
+        body_of(lines).unwrap()
     }
 
     /// What a chunked body of these bytes holds, and what is left of them, given `step` at a time.
@@ -185,6 +204,18 @@ mod tests {
     }
 
     #[test]
+    fn no_coding_but_chunked_is_known_on_however_many_lines() {
+        for lines in [
+            "Transfer-Encoding: gzip, chunked",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+            "Transfer-Encoding: chunked\r\ntransfer-encoding: chunked",
+        ] {
+            assert_eq!(body_of(lines).unwrap_err(), Malformed, "{lines}");
+        }
+        assert!(body_of("transfer-encoding: Chunked").is_ok());
+    }
+
+    #[test]
     fn chunks_are_joined_however_they_arrive() {
         let bytes = b"3\r\nabc\r\n0A;x=\"y\"\r\n0123456789\r\n0\r\nX: y\r\n\r\nGET";
         for step in 1..bytes.len() {
@@ -202,6 +233,18 @@ mod tests {
             b"-1\r\n",
             b"1\r\nab\r\n",
             b"1000000000000000\r\n",
+            // Neither of a line end's bytes stands alone.
+            b"1\n",
+            b"1\r\r\n",
+            b"1\rx",
+            b"1;x\n",
+            b"1;x\ry",
+            b"1\r\na\n",
+            b"1\r\na\r\r\n",
+            b"0\r\n\n",
+            b"0\r\n\r\r\n",
+            b"0\r\nX: y\n",
+            b"0\r\nX: y\rz",
         ] {
             assert_eq!(chunked(bytes, 1).unwrap_err(), Malformed, "{bytes:?}");
         }

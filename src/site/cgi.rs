@@ -1,5 +1,7 @@
 //! What a script says before its document: RFC 3875 6.
 
+use std::str::FromStr;
+
 use crate::handshake::is_token;
 
 use super::response::Response;
@@ -67,7 +69,7 @@ pub(crate) fn parse(head: &[u8]) -> Option<Answer> {
         match name.to_ascii_lowercase().as_str() {
             "status" => status = Some(parse_status(value)?),
             "location" => location = Some(value),
-            "content-length" => len = Some(value.parse().ok()?),
+            "content-length" => len = Some(parse_number(value)?),
             lower if NOT_THE_SCRIPTS.contains(&lower) => {}
             _ => others.push((name, value)),
         }
@@ -104,8 +106,14 @@ pub(crate) fn parse(head: &[u8]) -> Option<Answer> {
 /// `Status: 404 Not Found`; the words may be missing.
 fn parse_status(value: &str) -> Option<(u16, &str)> {
     let (code, phrase) = value.split_once(' ').unwrap_or((value, "Status"));
-    let code = code.parse().ok()?;
+    let code = parse_number(code)?;
     (200..600).contains(&code).then_some((code, phrase.trim()))
+}
+
+/// Digits alone: `parse` would take a sign.
+fn parse_number<N: FromStr>(text: &str) -> Option<N> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
 }
 
 #[cfg(test)]
@@ -195,6 +203,8 @@ mod tests {
             "Status: abc\n\n",
             "Content-Type: a\rb\n\n",
             "Content-Type: a/b\nContent-Length: x\n\n",
+            "Content-Type: a/b\nContent-Length: +5\n\n",
+            "Content-Type: a/b\nStatus: +404\n\n",
             "<html>\n\n",
         ] {
             assert_eq!(parsed(head), None, "{head:?}");

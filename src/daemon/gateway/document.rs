@@ -116,18 +116,19 @@ impl Document {
         }
     }
 
-    /// Takes note that the script will write no more.
+    /// Takes note that the script will write no more. `was_killed`: it might have.
     ///
     /// # Errors
     ///
     /// There is no document, or a part of it is missing.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), End> {
+    pub(super) fn finish(&mut self, was_killed: bool, out: &mut Vec<u8>) -> Result<(), End> {
         match self.state {
             State::ExpectHead(_) => Err(failed("it ended before its head did")),
             State::Body {
                 framing: Framing::Counted(1..),
                 ..
             } => Err(End::Broken),
+            State::Body { .. } if was_killed => Err(End::Broken),
             State::Body {
                 status,
                 framing,
@@ -162,6 +163,20 @@ impl Document {
             }),
             State::Local(path) => End::Local(std::mem::take(path)),
             State::ExpectHead(_) | State::Body { .. } => End::Broken,
+        }
+    }
+
+    /// What has become of it if no more of it can be sent.
+    pub(super) fn tear(&self) -> End {
+        match &self.state {
+            State::Body { status, bytes, .. } | State::Over { status, bytes, .. } => {
+                End::Torn(Answered {
+                    status: *status,
+                    bytes: *bytes,
+                    may_keep: false,
+                })
+            }
+            State::ExpectHead(_) | State::Local(_) => End::Broken,
         }
     }
 

@@ -10,33 +10,41 @@ use nix::unistd::Pid;
 use crate::sys::child;
 use crate::sys::signal::Signals;
 
+use super::Stderr;
+
 /// We were told to end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Told;
 
-/// Reaps who has ended; whether the script was among them.
-pub(super) fn note_children(script: Pid, signals: &Signals) -> Result<bool, Told> {
+/// Reaps who has ended; how the script did, if it was among them.
+pub(super) fn note_children(script: Pid, signals: &Signals) -> Result<Option<child::End>, Told> {
     let is_told = signals.heed_asking();
     signals.forget(Signal::SIGCHLD);
-    let mut has_ended = false;
-    while let Some((pid, _)) = child::reap() {
-        has_ended |= pid == script;
+    let mut script_end = None;
+    while let Some((pid, end)) = child::reap() {
+        if pid == script {
+            script_end = Some(end);
+        }
     }
     if is_told || signals.has_kept() {
         return Err(Told);
     }
-    Ok(has_ended)
+    Ok(script_end)
 }
 
 /// Takes a script's group to its end: one that has done its work gets `grace` to leave, any other
-/// SIGTERM at once; and after another `grace` SIGKILL.
-pub(super) fn end(script: Pid, signals: &Signals, grace: Duration, has_done: bool) {
+/// SIGTERM at once; and after another `grace` SIGKILL. What it says meanwhile is logged.
+pub(super) fn end(
+    script: Pid,
+    signals: &Signals,
+    grace: Duration,
+    has_done: bool,
+    mut stderr: Option<Stderr>,
+) {
     let signs = [None, Some(Signal::SIGTERM), Some(Signal::SIGKILL)];
     for sign in signs.into_iter().skip(usize::from(!has_done)) {
-        if !child::signal_group(script, sign) {
-            return;
-        }
-        if wait(script, signals, Instant::now() + grace) {
+        child::signal_group(script, sign);
+        if wait(script, signals, Instant::now() + grace, &mut stderr) {
             return;
         }
     }
@@ -44,10 +52,13 @@ pub(super) fn end(script: Pid, signals: &Signals, grace: Duration, has_done: boo
 
 /// Waits until nobody is left in the group; `false` if somebody is at the deadline. An order to end is
 /// heeded behind this, which takes no longer than the grace.
-fn wait(script: Pid, signals: &Signals, deadline: Instant) -> bool {
+fn wait(script: Pid, signals: &Signals, deadline: Instant, stderr: &mut Option<Stderr>) -> bool {
     loop {
         let _told = note_children(script, signals);
-        if !child::signal_group(script, None) {
+        // What it has said last is there when it has ended.
+        let has_ended = !child::signal_group(script, None);
+        stderr.take_if(|it| !it.log_lines());
+        if has_ended {
             return true;
         }
         let left = deadline.saturating_duration_since(Instant::now());
@@ -55,7 +66,9 @@ fn wait(script: Pid, signals: &Signals, deadline: Instant) -> bool {
             return false;
         }
         let timeout = PollTimeout::try_from(left + Duration::from_micros(999));
-        let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        let mut fds = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        let stderr = stderr.as_ref().map(|it| it.pipe.as_fd());
+        fds.extend(stderr.map(|it| PollFd::new(it, PollFlags::POLLIN)));
         let _told = poll(&mut fds, timeout.unwrap_or(PollTimeout::MAX));
     }
 }

@@ -20,8 +20,8 @@ use nix::unistd::Pid;
 
 use crate::handshake::{Reject, Request};
 use crate::site::body::Body;
-use crate::sys::fd;
 use crate::sys::signal::Signals;
+use crate::sys::{child, fd};
 use crate::transport::Transport;
 
 use super::config::Config;
@@ -36,8 +36,8 @@ const HIGH_LEN: usize = 64 * 1024;
 /// One read.
 const READ_LEN: usize = 16 * 1024;
 
-/// How long a script may say nothing before its document begins, while nothing else moves either, if
-/// nothing else is configured.
+/// How long a script may say nothing before its document begins, or to a client that may have gone, while
+/// nothing else moves either, if nothing else is configured.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Where no limit is set: far beyond the life of any connection.
@@ -52,7 +52,9 @@ pub(super) enum End {
     Local(String),
     /// There is no document, and nothing of one has been sent.
     Failed(Reject),
-    /// The client is gone, or a part of the document is missing: the connection can only be closed.
+    /// A part of the document is missing: the connection can only be closed.
+    Torn(Answered),
+    /// So it can if the client is gone, or nobody may wait any longer, before there was any of it.
     Broken,
 }
 
@@ -89,10 +91,14 @@ struct Gateway<'s> {
     document: Document,
     to_client: Vec<u8>,
     pid: Pid,
-    /// When it was seen to have ended.
-    exited: Option<Instant>,
+    /// How it ended.
+    status: Option<child::End>,
+    /// Since when one of the script and its output has ended and the other is waited for.
+    half_over: Option<Instant>,
     /// When something has moved last.
     moved: Instant,
+    /// Whether the client has ended its direction: it awaits the rest of the document, or is gone.
+    has_said_all: bool,
 }
 
 /// Exchanges the bodies of a request and a document with a script that has just been started, and takes
@@ -116,25 +122,30 @@ pub(super) fn exchange(
         document: Document::new(request, keeps, &lent.config.headers.others),
         to_client: Vec::new(),
         pid,
-        exited: None,
+        status: None,
+        half_over: None,
         moved: Instant::now(),
+        has_said_all: false,
         lent,
     };
     gateway.invite(request);
     let end = gateway.run();
     let is_over = matches!(end, End::Answered(_) | End::Local(_));
-    // Its pipes are closed: it sees that nobody listens.
+    let stderr = gateway.stderr.take();
+    // The others are closed: it sees that nobody listens.
     drop(gateway);
-    ending::end(pid, signals, grace, is_over);
+    ending::end(pid, signals, grace, is_over, stderr);
     end
 }
 
 impl Gateway<'_> {
-    /// RFC 9110 10.1.1: a client that waits for a word before it sends its body gets one.
+    /// RFC 9110 10.1.1: a client that waits for a word before it sends its body gets one, unless it is
+    /// one of HTTP/1.0, which does not know such words.
     fn invite(&mut self, request: &Request<'_>) {
-        let expects = request
-            .header("Expect")
-            .is_some_and(|it| it.eq_ignore_ascii_case(b"100-continue"));
+        let expects = request.version() != "HTTP/1.0"
+            && request
+                .header("Expect")
+                .is_some_and(|it| it.eq_ignore_ascii_case(b"100-continue"));
         if expects && !self.body.is_done() && self.lent.received.is_empty() {
             self.to_client
                 .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -144,8 +155,8 @@ impl Gateway<'_> {
     fn run(&mut self) -> End {
         match self.pass_on() {
             Ok(()) => self.document.end(self.body.is_done()),
-            Err(End::Failed(_)) if self.document.has_begun() => End::Broken,
-            Err(end) => end,
+            Err(End::Failed(reject)) if !self.document.has_begun() => End::Failed(reject),
+            Err(_) => self.document.tear(),
         }
     }
 
@@ -231,18 +242,15 @@ impl Gateway<'_> {
 
     /// Takes what the script has written.
     fn read_script(&mut self) -> Result<bool, End> {
-        if let Some(stderr) = &mut self.stderr {
-            if !stderr.log_lines() {
-                self.stderr = None;
-            }
-        }
-        let Some(stdout) = self
-            .stdout
-            .as_ref()
-            .filter(|_| self.to_client.len() < HIGH_LEN)
-        else {
+        self.stderr.take_if(|it| !it.log_lines());
+        let Some(stdout) = &self.stdout else {
             return Ok(false);
         };
+        if !self.awaits_output() {
+            // The client's time is not taken from the grace.
+            self.half_over = self.half_over.map(|_| Instant::now());
+            return Ok(false);
+        }
         let mut bytes = [0; READ_LEN];
         match fd::read(stdout, &mut bytes) {
             Ok(count @ 1..) => {
@@ -252,10 +260,24 @@ impl Gateway<'_> {
             Err(Errno::EAGAIN) => return Ok(false),
             Ok(0) | Err(_) => {
                 self.stdout = None;
-                self.document.finish(&mut self.to_client)?;
+                self.half_over.get_or_insert_with(Instant::now);
+                self.finish_if_over()?;
             }
         }
         Ok(true)
+    }
+
+    /// Ends the document when the script has, too: that tells whether it is whole.
+    fn finish_if_over(&mut self) -> Result<(), End> {
+        if self.stdout.is_some() || self.status.is_none() {
+            return Ok(());
+        }
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Result<(), End> {
+        let was_killed = matches!(self.status, Some(child::End::Signal(_)));
+        self.document.finish(was_killed, &mut self.to_client)
     }
 
     /// Sends what the client has room for.
@@ -283,7 +305,7 @@ impl Gateway<'_> {
         let deadline = self.look_at_clock(now, wants_body || has_output)?;
         let mut wanted = PollFlags::empty();
         wanted.set(PollFlags::POLLIN, wants_body);
-        wanted.set(the_end(), !awaits_body);
+        wanted.set(the_end(), !awaits_body && !self.has_said_all);
         wanted.set(PollFlags::POLLOUT, has_output);
         let mut fds = vec![
             PollFd::new(self.lent.transport.as_fd(), wanted),
@@ -291,10 +313,7 @@ impl Gateway<'_> {
         ];
         let stdin = self.stdin.as_ref().filter(|_| !self.to_script.is_empty());
         fds.extend(stdin.map(|it| PollFd::new(it.as_fd(), PollFlags::POLLOUT)));
-        let stdout = self
-            .stdout
-            .as_ref()
-            .filter(|_| self.to_client.len() < HIGH_LEN);
+        let stdout = self.stdout.as_ref().filter(|_| self.awaits_output());
         fds.extend(stdout.map(|it| PollFd::new(it.as_fd(), PollFlags::POLLIN)));
         let stderr = self.stderr.as_ref().map(|it| it.pipe.as_fd());
         fds.extend(stderr.map(|it| PollFd::new(it, PollFlags::POLLIN)));
@@ -303,14 +322,30 @@ impl Gateway<'_> {
         let polled = poll(&mut fds, timeout);
         let gone = PollFlags::POLLHUP | PollFlags::POLLERR;
         let client = fds.first().and_then(PollFd::revents);
-        // The end alone has no name in nix, which then has no flags at all.
-        if polled.is_ok() && client.is_none_or(|it| it.intersects(gone)) {
-            return Err(End::Broken);
+        if polled.is_ok() {
+            // The end has no name in nix, which then has no flags at all; those beside it come again.
+            self.has_said_all |= client.is_none();
+            if client.is_some_and(|it| it.intersects(gone)) {
+                return Err(End::Broken);
+            }
         }
-        if ending::note_children(self.pid, self.lent.signals).map_err(|_| End::Broken)? {
-            self.exited.get_or_insert(now);
+        let ended = ending::note_children(self.pid, self.lent.signals);
+        if let Some(end) = ended.map_err(|_| End::Broken)? {
+            self.status = Some(end);
+            self.half_over.get_or_insert(now);
+            self.finish_if_over()?;
         }
         Ok(())
+    }
+
+    /// Whether there may be more of the document, and room for it.
+    fn awaits_output(&self) -> bool {
+        self.stdout.is_some() && self.to_client.len() < HIGH_LEN
+    }
+
+    /// Whether nothing but the end of the script, or that of its output, keeps the document from its own.
+    fn awaits_other_half(&self) -> bool {
+        !self.document.is_over() && (self.stdout.is_none() || self.awaits_output())
     }
 
     /// When something is due next, unless it is now.
@@ -322,19 +357,19 @@ impl Gateway<'_> {
                 return Err(End::Broken);
             }
             deadline = deadline.min(at);
-        } else if !self.document.has_begun() {
+        } else if !self.document.has_begun() || self.has_said_all {
             let at = self.moved + self.lent.config.idle_timeout.unwrap_or(SILENCE);
             if at <= now {
                 return Err(End::Failed(Reject::ScriptTimeout));
             }
             deadline = deadline.min(at);
         }
-        // Somebody whom the script has left behind holds its output open.
-        if let Some(exited) = self.exited.filter(|_| self.stdout.is_some()) {
-            let at = exited + self.lent.config.grace;
+        // Somebody whom the script has left behind holds its output open, or it has closed that itself.
+        if let Some(since) = self.half_over.filter(|_| self.awaits_other_half()) {
+            let at = since + self.lent.config.grace;
             if at <= now {
                 self.stdout = None;
-                self.document.finish(&mut self.to_client)?;
+                self.finish()?;
                 return Ok(now);
             }
             deadline = deadline.min(at);
