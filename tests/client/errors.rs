@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use nix::sys::signal::Signal;
+
 use crate::support::host::Host;
 use crate::support::server::{Server, Setup};
 use crate::support::websock::Websock;
@@ -332,6 +334,58 @@ fn a_lost_connection_is_taken_up_again_until_the_server_is_done() {
     );
 }
 
+#[track_caller]
+fn tried_again(websock: Websock, why: &str) {
+    websock.expect_said(&format!("{why}; connecting again in "));
+    websock.signal(Signal::SIGTERM);
+    assert_eq!(websock.ended().status, Some(0));
+}
+
+#[test]
+fn a_server_that_goes_before_it_has_answered_is_tried_again() {
+    let host = Host::new();
+    for answer in ["", "HTTP/1.1 101 Swi"] {
+        let websock = Websock::start(&["--reconnect", &host.url("/")]);
+        let mut guest = host.guest();
+        guest.request();
+        guest.send(answer);
+        drop(guest);
+        tried_again(websock, "the connection ended");
+    }
+}
+
+#[test]
+fn a_server_that_does_not_answer_in_time_is_tried_again() {
+    let host = Host::new();
+    let websock = Websock::start(&["--reconnect", "--timeout", "300ms", &host.url("/")]);
+    let mut guest = host.guest();
+    guest.request();
+    tried_again(websock, "no answer in time (--timeout)");
+}
+
+#[test]
+fn a_proxy_that_goes_is_silent_or_has_too_much_to_do_is_tried_again() {
+    let proxy = Host::new();
+    let name = format!("127.0.0.1:{}", proxy.port());
+    let start = |timeout| {
+        let words = ["--reconnect", "--timeout", timeout, "--proxy", &name];
+        let websock = Websock::start(&[&words[..], &["ws://server.example/"]].concat());
+        let mut guest = proxy.guest();
+        guest.request();
+        (websock, guest)
+    };
+    for status in [408, 429, 502] {
+        let (websock, mut guest) = start("30s");
+        guest.send(format!("HTTP/1.1 {status} x\r\n\r\n"));
+        tried_again(websock, &format!("it answered {status}"));
+    }
+    let (websock, guest) = start("30s");
+    drop(guest);
+    tried_again(websock, "the connection ended");
+    let (websock, _silent) = start("300ms");
+    tried_again(websock, "no answer in time (--timeout)");
+}
+
 #[test]
 fn what_will_not_be_otherwise_is_not_tried_again() {
     let host = Host::new();
@@ -343,6 +397,17 @@ fn what_will_not_be_otherwise_is_not_tried_again() {
     let websock = Websock::start(&["--reconnect", &host.url("/")]);
     host.welcome().close(1008, "not you");
     assert_eq!(websock.ended().status, Some(1));
+    let websock = Websock::start(&["--reconnect", &host.url("/")]);
+    let mut guest = host.guest();
+    guest.request();
+    guest.send("220 mail.example ESMTP\r\n\r\n");
+    assert_eq!(websock.ended().status, Some(111));
+    let words = ["--reconnect", "--proxy", &host.url("")["ws://".len()..]];
+    let websock = Websock::start(&[&words[..], &["ws://server.example/"]].concat());
+    let mut guest = host.guest();
+    guest.request();
+    guest.send("HTTP/1.1 407 x\r\n\r\n");
+    assert_eq!(websock.ended().status, Some(111));
 }
 
 #[test]
@@ -350,6 +415,6 @@ fn a_signal_ends_the_pause_before_the_next_attempt() {
     let words = ["--reconnect", "ws://127.0.0.1:1/"];
     let websock = Websock::start(&words);
     websock.expect_said("connecting again");
-    websock.signal(nix::sys::signal::Signal::SIGTERM);
+    websock.signal(Signal::SIGTERM);
     assert_eq!(websock.ended().status, Some(0));
 }
