@@ -38,6 +38,9 @@ impl Ending {
 
     /// There was no connection.
     pub(super) fn of_error(error: &Error) -> Self {
+        if let Error::Stopped = error {
+            return Self::stopped();
+        }
         Self {
             failure: Some(error.to_string()),
             status: LOST,

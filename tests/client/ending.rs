@@ -188,6 +188,20 @@ fn a_signal_closes_in_order_and_a_second_one_at_once() {
 }
 
 #[test]
+fn a_signal_before_the_connection_is_open_ends_it_without_a_word() {
+    let host = Host::new();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let websock = Websock::start(&[&host.url("/")]);
+        let mut guest = host.guest();
+        guest.request();
+        websock.signal(signal);
+        let ended = websock.ended();
+        assert_eq!((ended.status, &*ended.said), (Some(0), ""), "{signal}");
+        guest.expect_end();
+    }
+}
+
+#[test]
 fn a_reader_that_has_gone_ends_it_without_a_word() {
     let server = Server::sh(&[], "while echo x; do :; done");
     let (mut reader, writer) = std::io::pipe().unwrap();
