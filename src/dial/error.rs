@@ -98,6 +98,14 @@ impl Error {
             Self::Here { .. } | Self::Redirect { .. } | Self::Stopped => false,
         }
     }
+
+    /// When it would be worth trying again, as the server says.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let Self::Refused(refusal) = self else {
+            return None;
+        };
+        refusal.retry_after
+    }
 }
 
 impl fmt::Display for Error {

@@ -57,7 +57,7 @@ pub fn run(config: &Config) -> u8 {
     if let Some(what) = &ending.failure {
         config.voice.error(what);
     }
-    if let Some(what) = &ending.closed {
+    if let Some(what) = ending.closed.as_ref().filter(|_| ending.is_told) {
         config.voice.closed(what);
     }
     ending.status
@@ -80,21 +80,15 @@ fn connect_and_relay(config: &Config) -> Result<Ending, Error> {
             voice: config.voice,
         };
         let begun = Instant::now();
-        let (ending, retry_after) = match attempt.open() {
-            Ok(opened) => (relay(config, opened, signals)?, None),
-            Err(Error::Refused(refusal)) if config.reconnect => {
-                let retry_after = refusal.retry_after;
-                (Ending::of_error(&Error::Refused(refusal)), retry_after)
-            }
-            Err(error) if config.reconnect => (Ending::of_error(&error), None),
-            Err(error) => return Err(error),
+        let ending = match attempt.open() {
+            Ok(opened) => relay(config, opened, signals)?,
+            Err(error) => Ending::of_error(&error),
         };
         if !config.reconnect || !ending.is_temporary {
             return Ok(ending);
         }
-        let length = pause.next(begun.elapsed(), retry_after);
-        let why = ending.failure.as_ref().or(ending.closed.as_ref());
-        let why = why.map_or("", String::as_str);
+        let length = pause.next(begun.elapsed(), ending.retry_after);
+        let why = ending.failure.or(ending.closed).unwrap_or_default();
         let seconds = length.as_secs_f32();
         let voice = config.voice;
         voice.error(format_args!("{why}; connecting again in {seconds:.1} s"));

@@ -364,6 +364,19 @@ fn a_server_that_does_not_answer_in_time_is_tried_again() {
 }
 
 #[test]
+fn a_server_that_leaves_is_tried_again_and_the_code_is_told() {
+    let host = Host::new();
+    for (code, reason, told) in [
+        (1001, "", "websock: closed 1001"),
+        (1012, "restart", "websock: closed 1012: restart"),
+    ] {
+        let websock = Websock::start(&["--reconnect", &host.url("/")]);
+        host.welcome().close(code, reason);
+        tried_again(websock, told);
+    }
+}
+
+#[test]
 fn a_proxy_that_goes_is_silent_or_has_too_much_to_do_is_tried_again() {
     let proxy = Host::new();
     let name = format!("127.0.0.1:{}", proxy.port());
