@@ -13,6 +13,10 @@ const OK: u8 = 0;
 const WRONG: u8 = 1;
 /// There was no connection, or none any more.
 const LOST: u8 = 111;
+/// There was one, and a program that does not run.
+const NOT_RUN: u8 = 126;
+/// There was one, and no program any more.
+const NOT_FOUND: u8 = 127;
 
 /// How it ended.
 #[derive(Debug)]
@@ -44,14 +48,24 @@ impl Ending {
         }
     }
 
-    /// There was no connection.
+    /// There was no connection, or nothing to join it to.
     pub(super) fn of_error(error: &Error) -> Self {
-        if let Error::Stopped = error {
-            return Self::stopped();
-        }
+        let status = match error {
+            Error::Stopped => return Self::stopped(),
+            Error::Program { is_there: true, .. } => NOT_RUN,
+            Error::Program { .. } => NOT_FOUND,
+            Error::Answer { .. }
+            | Error::Connect { .. }
+            | Error::Encryption { .. }
+            | Error::Here { .. }
+            | Error::Proxy { .. }
+            | Error::Redirect { .. }
+            | Error::Refused(_)
+            | Error::Resolve { .. } => LOST,
+        };
         Self {
             failure: Some(error.to_string()),
-            status: LOST,
+            status,
             is_temporary: error.is_temporary(),
             retry_after: error.retry_after(),
             ..Self::stopped()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -15,6 +16,12 @@ pub(super) enum Error {
     Connect { to: String, why: String },
     /// The handshake of TLS failed, at the check that is named.
     Encryption { with: String, why: Why },
+    /// The program does not run. `is_there`: it has not gone since it was found.
+    Program {
+        path: PathBuf,
+        is_there: bool,
+        why: Errno,
+    },
     /// The proxy does not lead there.
     Proxy { proxy: String, why: Why },
     /// A redirection that is not followed.
@@ -95,7 +102,9 @@ impl Error {
                 why.is_temporary
             }
             Self::Refused(refusal) => is_temporary(refusal.status),
-            Self::Here { .. } | Self::Redirect { .. } | Self::Stopped => false,
+            Self::Here { .. } | Self::Program { .. } | Self::Redirect { .. } | Self::Stopped => {
+                false
+            }
         }
     }
 
@@ -114,6 +123,9 @@ impl fmt::Display for Error {
             Self::Answer { from, why } => write!(f, "no WebSocket at {from}: {why}"),
             Self::Connect { to, why } => write!(f, "cannot connect to {to}: {why}"),
             Self::Encryption { with, why } => write!(f, "no TLS with {with}: {why}"),
+            Self::Program { path, why, .. } => {
+                write!(f, "cannot run {}: {}", path.display(), why.desc())
+            }
             Self::Proxy { proxy, why } => write!(f, "proxy {proxy}: {why}"),
             Self::Redirect { to, why } => write!(f, "redirected to {to}: {why}"),
             Self::Refused(refusal) => {

@@ -26,8 +26,10 @@ use nix::sys::signal::Signal;
 use crate::connection::{Connection, Limits};
 use crate::daemon::max_held_len;
 use crate::daemon::relay::{Far, Keys, Outcome, Relay, Settings, Words};
-use crate::frame::Role;
+use crate::frame::{CloseCode, Role};
+use crate::sys::patience::Patience;
 use crate::sys::signal::Signals;
+use crate::transport::Transport;
 
 use encryption::Encryption;
 use ending::Ending;
@@ -126,8 +128,16 @@ fn join(config: &Config, opened: Opened, signals: Signals) -> Result<Outcome, Er
         written.and_then(|()| stdout.flush()).map_err(failed)?;
     }
     let near = match &config.program {
-        Some(program) => near::start(program, opened.protocol.as_deref(), &signals)?,
-        None => near::standard().map_err(failed)?,
+        Some(program) => near::start(program, opened.protocol.as_deref(), &signals),
+        None => near::standard().map_err(failed),
+    };
+    let near = match near {
+        Ok(near) => near,
+        Err(error) => {
+            let patience = Patience::until(Instant::now() + config.timeout, &signals);
+            let _best_effort = turn_away(opened.transport, patience);
+            return Err(error);
+        }
     };
     let limits = Limits {
         max_message_len: config.max_message,
@@ -140,6 +150,22 @@ fn join(config: &Config, opened: Opened, signals: Signals) -> Result<Outcome, Er
     };
     let relay = Relay::new(far, near, settings(config), signals, None);
     relay.and_then(Relay::run).map_err(failed)
+}
+
+/// Takes leave of a server that there is nothing to join to.
+fn turn_away(mut transport: Transport, patience: Patience<'_>) -> io::Result<()> {
+    let mut key = [0; 4];
+    getrandom::fill(&mut key)?;
+    let code = Some(CloseCode::INTERNAL_ERROR);
+    let mut connection = Connection::new(Role::Client, Limits::default());
+    if let Some(frame) = connection.close(code, "client has failed at its end", key) {
+        transport.write_all(&frame, patience)?;
+    }
+    transport.finish()?;
+    // What it has said meanwhile, and its own Close.
+    transport.read_to_end(patience)?;
+    transport.close();
+    Ok(())
 }
 
 fn settings(config: &Config) -> Settings {

@@ -4,6 +4,7 @@ use std::env;
 use std::io;
 use std::os::fd::AsFd as _;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use crate::daemon::Program;
@@ -34,7 +35,7 @@ pub(super) fn start(
     protocol: Option<&str>,
     signals: &Signals,
 ) -> Result<Near, Error> {
-    let failed = |source: nix::errno::Errno| Error::Here {
+    let failed = |source: Errno| Error::Here {
         doing: format!("run {}", program.path.display()),
         why: source.desc().to_owned(),
     };
@@ -53,7 +54,14 @@ pub(super) fn start(
         limits: &[],
         slot: None,
     })
-    .map_err(|error| failed(error.source))?;
+    .map_err(|error| match error.doing {
+        "exec" => Error::Program {
+            is_there: program.path.exists(),
+            path: program.path.clone(),
+            why: error.source,
+        },
+        _ => failed(error.source),
+    })?;
     for end in [&our_stdin, &our_stdout] {
         fd::make_nonblocking(end).map_err(failed)?;
     }
