@@ -66,9 +66,7 @@ pub(super) fn config(options: DialOptions) -> Result<Config, Failure> {
     let mut url = url(&options)?;
     for (one, other) in [("unix", "proxy"), ("quiet", "verbose"), ("insecure", "ca")] {
         if let (Some(one), Some(other)) = (options.said(one), options.said(other)) {
-            return Err(Failure::usage(format_args!(
-                "{one} and {other} exclude each other: give one of them"
-            )));
+            return Err(Failure::exclude(one, other));
         }
     }
     let identity = match (options.cert, options.key) {
