@@ -69,6 +69,7 @@ pub(super) fn config(options: DialOptions) -> Result<Config, Failure> {
             return Err(Failure::exclude(one, other));
         }
     }
+    check_user(&options, &url)?;
     let identity = match (options.cert, options.key) {
         (Some(chain), Some(key)) => Some((chain, key)),
         (None, None) => None,
@@ -112,6 +113,18 @@ pub(super) fn config(options: DialOptions) -> Result<Config, Failure> {
             (false, false) => Voice::Normal,
         },
     })
+}
+
+/// Who we are is said in one header line, which has one value (RFC 9110 11.6.2).
+fn check_user(options: &DialOptions, url: &Url) -> Result<(), Failure> {
+    let in_url = url.user.as_ref().map(|_| "the user in URL");
+    let is_said = |header: &Header| header.name().eq_ignore_ascii_case("Authorization");
+    match options.said("user").or(in_url) {
+        Some(user) if options.headers.iter().any(is_said) => {
+            Err(Failure::exclude(user, "--header Authorization"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn url(options: &DialOptions) -> Result<Url, Failure> {
