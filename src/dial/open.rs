@@ -128,11 +128,14 @@ impl Attempt<'_> {
         if let Some(path) = &self.config.unix {
             self.voice
                 .detail(format_args!("connecting to {}", path.display()));
-            let socket = connect::unix(path).map_err(|error| Error::Connect {
+            let failed = |why| Error::Connect {
                 to: path.display().to_string(),
-                why: reason(&error).unwrap_or_default(),
-            });
-            return socket.map(Transport::plain);
+                why,
+            };
+            return match connect::unix(path, patience) {
+                Ok(socket) => Ok(Transport::plain(socket)),
+                Err(error) => Err(reason(&error).map_or(Error::Stopped, failed)),
+            };
         }
         let Some(proxy) = self.config.proxy.proxy(url)? else {
             let socket = self.dial(&url.host, url.port, patience)?;

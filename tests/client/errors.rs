@@ -1,11 +1,16 @@
 //! Why there is no connection: what failed is named, and the status is 111.
 
+use std::io::Read as _;
 use std::net::TcpListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use nix::sys::signal::Signal;
+use nix::sys::socket::{Backlog, listen};
 
 use crate::support::host::Host;
+use crate::support::process::Family;
 use crate::support::server::{Server, Setup};
+use crate::support::wait_for;
 use crate::support::websock::Websock;
 use crate::url;
 
@@ -175,6 +180,34 @@ fn a_unix_socket_is_reached_in_the_name_of_the_url() {
     let words = ["--unix", path.to_str().unwrap(), "ws://localhost/"];
     let ended = Websock::run(&words, "");
     assert_eq!((ended.status, &*ended.output), (Some(0), "localhost\n"));
+}
+
+#[test]
+fn a_unix_socket_with_a_full_queue_is_waited_for_no_longer_than_was_said() {
+    let family = Family::new();
+    let path = family.dir().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    // One waits in the queue, and has all of it.
+    listen(&listener, Backlog::new(0).unwrap()).unwrap();
+    let _first = UnixStream::connect(&path).unwrap();
+    let words = ["--unix", path.to_str().unwrap(), "ws://localhost/"];
+    let line = refused(&[&["--timeout", "300ms"], &words[..]].concat());
+    let expected = format!(
+        "cannot connect to {}: no answer in time (--timeout)",
+        path.display()
+    );
+    assert_eq!(line, expected);
+
+    let websock = Websock::start(&[&["-v"], &words[..]].concat());
+    websock.expect_said("connecting to ");
+    listener.accept().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let (mut second, _) = wait_for("the second", || listener.accept().ok());
+    let mut begin = [0; 16];
+    second.read_exact(&mut begin).unwrap();
+    assert_eq!(begin.as_slice(), b"GET / HTTP/1.1\r\n");
+    websock.signal(Signal::SIGTERM);
+    assert_eq!(websock.ended().status, Some(0));
 }
 
 // -- redirections
