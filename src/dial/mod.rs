@@ -25,7 +25,7 @@ use nix::sys::signal::Signal;
 
 use crate::connection::{Connection, Limits};
 use crate::daemon::max_held_len;
-use crate::daemon::relay::{Far, Keys, Outcome, Relay, Settings, Words};
+use crate::daemon::relay::{Far, Keys, Outcome, Relay, Rest, Settings, Words};
 use crate::frame::{CloseCode, Role};
 use crate::sys::patience::Patience;
 use crate::sys::signal::Signals;
@@ -69,6 +69,7 @@ fn connect_and_relay(config: &Config) -> Result<Ending, Error> {
     let encryption = Encryption::new(config.trust.clone());
     let mut password = None;
     let mut pause = Pause::new();
+    let mut rest = None;
     loop {
         let signals = signals()?;
         if let (Some(user), None) = (&config.user, &password) {
@@ -83,7 +84,7 @@ fn connect_and_relay(config: &Config) -> Result<Ending, Error> {
         };
         let begun = Instant::now();
         let ending = match attempt.open() {
-            Ok(opened) => relay(config, opened, signals)?,
+            Ok(opened) => relay(config, opened, signals, &mut rest)?,
             Err(error) => Ending::of_error(&error),
         };
         if !config.reconnect || !ending.is_temporary {
@@ -107,17 +108,30 @@ fn signals() -> Result<Signals, Error> {
     })
 }
 
-/// Moves bytes between an open connection and our end until both are done.
-fn relay(config: &Config, opened: Opened, signals: Signals) -> Result<Ending, Error> {
+/// Moves bytes between an open connection and our end until both are done. `rest` goes from one
+/// connection to the next.
+fn relay(
+    config: &Config,
+    opened: Opened,
+    signals: Signals,
+    rest: &mut Option<Rest>,
+) -> Result<Ending, Error> {
     let protocol = opened.protocol.as_deref();
     let shown = protocol.map_or_else(String::new, |it| format!(", subprotocol {it}"));
     config.voice.detail(format_args!("open{shown}"));
-    let outcome = join(config, opened, signals)?;
+    let outcome = join(config, opened, signals, rest.take())?;
     let is_watched = config.program.is_none() && io::stdin().is_terminal();
-    Ok(Ending::of_outcome(&outcome, is_watched))
+    let ending = Ending::of_outcome(&outcome, is_watched);
+    *rest = Some(outcome.rest);
+    Ok(ending)
 }
 
-fn join(config: &Config, opened: Opened, signals: Signals) -> Result<Outcome, Error> {
+fn join(
+    config: &Config,
+    opened: Opened,
+    signals: Signals,
+    rest: Option<Rest>,
+) -> Result<Outcome, Error> {
     let failed = |error: io::Error| Error::Here {
         doing: "relay".to_owned(),
         why: error.to_string(),
@@ -129,7 +143,7 @@ fn join(config: &Config, opened: Opened, signals: Signals) -> Result<Outcome, Er
     }
     let near = match &config.program {
         Some(program) => near::start(program, opened.protocol.as_deref(), &signals),
-        None => near::standard().map_err(failed),
+        None => near::standard(rest).map_err(failed),
     };
     let near = match near {
         Ok(near) => near,

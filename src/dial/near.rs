@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use crate::daemon::Program;
-use crate::daemon::relay::Near;
+use crate::daemon::relay::{Near, Rest};
 use crate::sys::child::{self, Command};
 use crate::sys::fd;
 use crate::sys::signal::Signals;
@@ -18,11 +18,13 @@ use crate::sys::strings::{Strings, c_string};
 use super::error::Error;
 use super::password::VARIABLE;
 
-/// What we were started with. Others may have it, too: it is read and written as it is.
-pub(super) fn standard() -> io::Result<Near> {
+/// What we were started with. Others may have it, too: it is read and written as it is. `rest` is what
+/// was read of it for an earlier connection.
+pub(super) fn standard(rest: Option<Rest>) -> io::Result<Near> {
     Ok(Near {
         sink: Some(Stream::shared(&io::stdout(), OFlag::O_WRONLY)?),
         source: Some(Stream::shared(&io::stdin(), OFlag::O_RDONLY)?),
+        rest,
         stderr: None,
         is_tagged: false,
         program: None,
@@ -68,6 +70,7 @@ pub(super) fn start(
     Ok(Near {
         sink: Some(Stream::pipe(our_stdin)),
         source: Some(Stream::pipe(our_stdout)),
+        rest: None,
         stderr: None,
         is_tagged: false,
         program: Some(pid),

@@ -432,6 +432,57 @@ fn a_proxy_that_goes_is_silent_or_has_too_much_to_do_is_tried_again() {
     tried_again(websock, "no answer in time (--timeout)");
 }
 
+/// A text as a typed record.
+fn typed(text: &str) -> String {
+    format!("t {:020}{text}", text.len())
+}
+
+#[test]
+fn what_was_not_sent_of_a_record_goes_out_on_the_next_connection() {
+    let host = Host::new();
+    for (record, one, two) in [
+        ("line", "one\n".to_owned(), "half\n".to_owned()),
+        ("nul", "one\0".to_owned(), "half\0".to_owned()),
+        ("typed", typed("one"), typed("half")),
+    ] {
+        let mut websock = Websock::start(&["--reconnect", "--record", record, &host.url("/")]);
+        let mut guest = host.welcome();
+        let (begin, end) = two.split_at(two.len() - 3);
+        websock.put(one + begin);
+        guest.expect_text("one");
+        drop(guest);
+        let mut guest = host.welcome();
+        websock.put(end);
+        guest.expect_text("half");
+        guest.close(1000, "");
+        assert_eq!(websock.ended().status, Some(0), "{record}");
+    }
+}
+
+#[test]
+fn what_is_left_of_a_record_that_was_begun_is_not_sent_as_another() {
+    let host = Host::new();
+    let long = "x".repeat(100_000);
+    for (record, one, two) in [
+        ("line", long.clone() + "\n", "two\n".to_owned()),
+        ("nul", long.clone() + "\0", "two\0".to_owned()),
+        ("typed", typed(&long), typed("two")),
+    ] {
+        let mut websock = Websock::start(&["--reconnect", "--record", record, &host.url("/")]);
+        let mut guest = host.welcome();
+        let (begin, end) = one.split_at(90_000);
+        websock.put(begin);
+        assert!(!guest.frame().is_last, "{record}");
+        drop(guest);
+        let mut guest = host.welcome();
+        websock.put(end);
+        websock.put(two);
+        guest.expect_text("two");
+        guest.close(1000, "");
+        assert_eq!(websock.ended().status, Some(0), "{record}");
+    }
+}
+
 #[test]
 fn what_will_not_be_otherwise_is_not_tried_again() {
     let host = Host::new();
