@@ -157,6 +157,8 @@ const MISTAKES_OF_THE_CLIENT: &[&str] = &[
     "-k --ca ca.pem ws://localhost",
     "-q -v ws://localhost",
     "--unix socket --proxy localhost ws://localhost",
+    "--user me --header Authorization:x ws://localhost",
+    "--header authorization:x ws://me@localhost",
     "-0 -b ws://localhost",
     // no such program
     "ws://localhost no-such-program",

@@ -109,11 +109,10 @@ fn services(options: &Options, root: &Root) -> Result<Services, Failure> {
         }
         (None, _) => program::find(&options.words.command, root).map(Services::Program),
         (Some(dir), None) => tree("--dir", dir, root).map(Services::Dir),
-        (Some(dir), Some(program)) => Err(Failure::usage(format_args!(
-            "--dir {} and PROGRAM {} exclude each other: give one of them",
-            quoted(dir.as_os_str()),
-            quoted(program)
-        ))),
+        (Some(dir), Some(program)) => Err(Failure::exclude(
+            &format!("--dir {}", quoted(dir.as_os_str())),
+            &format!("PROGRAM {}", quoted(program)),
+        )),
     }
 }
 
@@ -142,7 +141,7 @@ fn source(options: &Options) -> Result<Source, Failure> {
     let tcp = options.said("address").or(options.said("port"));
     let tcp = tcp.or(options.said("redirect-port"));
     match tcp.or(options.said("unix")) {
-        Some(listening) if options.inetd => return Err(exclude("--inetd", listening)),
+        Some(listening) if options.inetd => return Err(Failure::exclude("--inetd", listening)),
         None if options.inetd => return Ok(Source::Inetd),
         None => return Ok(Source::Auto { port: options.port }),
         Some(_) => {}
@@ -181,12 +180,13 @@ fn check_redirect(options: &Options) -> Result<(), Failure> {
 fn origins(options: &Options) -> Result<Origins, Failure> {
     let named = options.said("origin");
     match (options.same_origin, options.any_origin) {
-        (Some(true), Some(true)) => Err(exclude("--same-origin", "--any-origin")),
-        (Some(false), Some(false)) if named.is_none() => {
-            Err(exclude("--same-origin=false", "--any-origin=false"))
-        }
+        (Some(true), Some(true)) => Err(Failure::exclude("--same-origin", "--any-origin")),
+        (Some(false), Some(false)) if named.is_none() => Err(Failure::exclude(
+            "--same-origin=false",
+            "--any-origin=false",
+        )),
         (_, Some(true)) if named.is_some() => {
-            Err(exclude("--any-origin", named.unwrap_or_default()))
+            Err(Failure::exclude("--any-origin", named.unwrap_or_default()))
         }
         (Some(true), _) if named.is_some() => Ok(Origins::SameAndListed(options.origins.clone())),
         _ if named.is_some() => Ok(Origins::Listed(options.origins.clone())),
@@ -211,7 +211,7 @@ fn hosts(options: &Options) -> Result<Hosts, Failure> {
 fn pid_file(options: &Options) -> Result<Option<PathBuf>, Failure> {
     let daemon = options.said("daemon").filter(|_| options.daemon);
     match daemon.or(options.said("pid-file")) {
-        Some(typed) if options.inetd => return Err(exclude("--inetd", typed)),
+        Some(typed) if options.inetd => return Err(Failure::exclude("--inetd", typed)),
         _ => {}
     }
     let wrong = |error| Failure::usage(format_args!("--pid-file: {}", reason(&error)));
@@ -262,11 +262,5 @@ fn not_a_directory(option: &str, path: Option<&Path>, error: &io::Error) -> Fail
     Failure::usage(format_args!(
         "{option} {shown}: give a directory: {}",
         reason(error)
-    ))
-}
-
-fn exclude(one: &str, other: &str) -> Failure {
-    Failure::usage(format_args!(
-        "{one} and {other} exclude each other: give one of them"
     ))
 }

@@ -66,11 +66,10 @@ pub(super) fn config(options: DialOptions) -> Result<Config, Failure> {
     let mut url = url(&options)?;
     for (one, other) in [("unix", "proxy"), ("quiet", "verbose"), ("insecure", "ca")] {
         if let (Some(one), Some(other)) = (options.said(one), options.said(other)) {
-            return Err(Failure::usage(format_args!(
-                "{one} and {other} exclude each other: give one of them"
-            )));
+            return Err(Failure::exclude(one, other));
         }
     }
+    check_user(&options, &url)?;
     let identity = match (options.cert, options.key) {
         (Some(chain), Some(key)) => Some((chain, key)),
         (None, None) => None,
@@ -114,6 +113,18 @@ pub(super) fn config(options: DialOptions) -> Result<Config, Failure> {
             (false, false) => Voice::Normal,
         },
     })
+}
+
+/// Who we are is said in one header line, which has one value (RFC 9110 11.6.2).
+fn check_user(options: &DialOptions, url: &Url) -> Result<(), Failure> {
+    let in_url = url.user.as_ref().map(|_| "the user in URL");
+    let is_said = |header: &Header| header.name().eq_ignore_ascii_case("Authorization");
+    match options.said("user").or(in_url) {
+        Some(user) if options.headers.iter().any(is_said) => {
+            Err(Failure::exclude(user, "--header Authorization"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn url(options: &DialOptions) -> Result<Url, Failure> {

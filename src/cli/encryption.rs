@@ -13,9 +13,7 @@ pub(super) fn load(options: &Options) -> Result<Option<Acceptor>, Failure> {
     let is_named = !options.tls_certs.is_empty();
     match options.tls {
         Some(false) if is_named => {
-            return Err(Failure::usage(
-                "--tls=false and --tls-cert exclude each other: give one of them",
-            ));
+            return Err(Failure::exclude("--tls=false", "--tls-cert"));
         }
         Some(true) if !is_named => {
             return Err(Failure::usage(

@@ -76,6 +76,13 @@ impl Failure {
         Self::of_status(100, message)
     }
 
+    /// Wrong usage: only one of the two can hold.
+    fn exclude(one: &str, other: &str) -> Self {
+        Self::usage(format_args!(
+            "{one} and {other} exclude each other: give one of them"
+        ))
+    }
+
     /// Anything else, with its exit status.
     fn of_status(status: u8, message: impl fmt::Display) -> Self {
         Self {

@@ -92,10 +92,7 @@ pub(super) fn say<O: Spoken>(
     let other = |said: &&Said| said.long == flag.long && said.value != value;
     let before = options.words().said.iter().find(other);
     if let Some(before) = before.filter(|_| !flag.is_repeatable) {
-        return Err(Failure::usage(format_args!(
-            "{} and {typed} exclude each other: give one of them",
-            before.typed
-        )));
+        return Err(Failure::exclude(&before.typed, &typed));
     }
     check_choice(flag.takes, &value)
         .and_then(|()| (flag.set)(options, &value))

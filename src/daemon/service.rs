@@ -163,6 +163,7 @@ impl Service {
         Near {
             sink: self.stdin.map(Stream::pipe),
             source: self.stdout.map(Stream::pipe),
+            rest: None,
             stderr: self.stderr,
             is_tagged: self.is_tagged,
             program: Some(self.pid),

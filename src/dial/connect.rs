@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::PollFlags;
 
 use crate::sys::patience::Patience;
@@ -13,6 +14,9 @@ use crate::sys::{fd, socket};
 
 /// How long an address is waited for before the next is tried beside it (RFC 8305 5).
 const STAGGER: Duration = Duration::from_millis(250);
+
+/// Between attempts at a Unix socket whose queue is full: nothing tells that there is room in it.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Connects to one of these addresses, tried in their order.
 ///
@@ -63,6 +67,17 @@ pub(super) fn tcp(
 }
 
 /// Connects to the Unix socket at a path.
-pub(super) fn unix(path: &Path) -> io::Result<OwnedFd> {
-    Ok(socket::connect_unix(path)?)
+///
+/// # Errors
+///
+/// The system's, or as [`Patience::wait`].
+pub(super) fn unix(path: &Path, patience: Patience<'_>) -> io::Result<OwnedFd> {
+    loop {
+        match socket::connect_unix(path) {
+            Err(Errno::EAGAIN) => {
+                patience.wait_for_any(&[], PollFlags::empty(), Some(ASK_AGAIN))?;
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use crate::sys::patience::Patience;
 use crate::transport::Transport;
 
 use super::config::Trust;
-use super::error::Error;
+use super::error::{Error, Why};
 use super::url::Url;
 
 /// What connections are encrypted with.
@@ -42,9 +42,10 @@ impl Encryption {
             if matches!(&end, HandshakeEnd::Io(error) if error.kind() == ErrorKind::Interrupted) {
                 return Error::Stopped;
             }
+            let is_broken = matches!(end, HandshakeEnd::Left | HandshakeEnd::Io(_));
             Error::Encryption {
                 with: to.authority(),
-                why: end.to_string(),
+                why: Why::new(end.to_string(), is_broken),
             }
         };
         let Transport::Plain(socket) = transport else {
@@ -93,7 +94,7 @@ impl Encryption {
     ) -> Result<Transport, Error> {
         Err(Error::Encryption {
             with: to.authority(),
-            why: "this websock was built without it (feature \"tls\")".to_owned(),
+            why: Why::lasting("this websock was built without it (feature \"tls\")"),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! How it ended, as the exit status says it and a person reads it.
 
+use std::time::Duration;
+
 use crate::daemon::relay::Outcome;
 use crate::frame::CloseCode;
 
@@ -11,18 +13,26 @@ const OK: u8 = 0;
 const WRONG: u8 = 1;
 /// There was no connection, or none any more.
 const LOST: u8 = 111;
+/// There was one, and a program that does not run.
+const NOT_RUN: u8 = 126;
+/// There was one, and no program any more.
+const NOT_FOUND: u8 = 127;
 
 /// How it ended.
 #[derive(Debug)]
 pub(super) struct Ending {
     /// The exit status.
     pub(super) status: u8,
-    /// How the connection was closed, if that is worth a line.
+    /// How the connection was closed, if it was.
     pub(super) closed: Option<String>,
+    /// Whether that is worth a line of its own.
+    pub(super) is_told: bool,
     /// What failed.
     pub(super) failure: Option<String>,
     /// Whether it may be otherwise later.
     pub(super) is_temporary: bool,
+    /// When it would be worth trying again, as the server says.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Ending {
@@ -31,17 +41,33 @@ impl Ending {
         Self {
             status: OK,
             closed: None,
+            is_told: false,
             failure: None,
             is_temporary: false,
+            retry_after: None,
         }
     }
 
-    /// There was no connection.
+    /// There was no connection, or nothing to join it to.
     pub(super) fn of_error(error: &Error) -> Self {
+        let status = match error {
+            Error::Stopped => return Self::stopped(),
+            Error::Program { is_there: true, .. } => NOT_RUN,
+            Error::Program { .. } => NOT_FOUND,
+            Error::Answer { .. }
+            | Error::Connect { .. }
+            | Error::Encryption { .. }
+            | Error::Here { .. }
+            | Error::Proxy { .. }
+            | Error::Redirect { .. }
+            | Error::Refused(_)
+            | Error::Resolve { .. } => LOST,
+        };
         Self {
             failure: Some(error.to_string()),
-            status: LOST,
+            status,
             is_temporary: error.is_temporary(),
+            retry_after: error.retry_after(),
             ..Self::stopped()
         }
     }
@@ -63,10 +89,10 @@ impl Ending {
                 ..Self::stopped()
             };
         }
-        let is_told = !is_orderly || is_watched;
         Self {
             status: if is_orderly { OK } else { WRONG },
-            closed: is_told.then(|| sentence(code, &outcome.reason)),
+            closed: Some(sentence(code, &outcome.reason)),
+            is_told: !is_orderly || is_watched,
             // The server is about to begin anew, or has too much to do.
             is_temporary: outcome.has_peer_closed
                 && !outcome.is_stopped

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -10,13 +11,19 @@ use nix::errno::Errno;
 #[derive(Debug)]
 pub(super) enum Error {
     /// The answer is no WebSocket's.
-    Answer { from: String, why: String },
+    Answer { from: String, why: Why },
     /// No address of the host takes a connection.
     Connect { to: String, why: String },
     /// The handshake of TLS failed, at the check that is named.
-    Encryption { with: String, why: String },
+    Encryption { with: String, why: Why },
+    /// The program does not run. `is_there`: it has not gone since it was found.
+    Program {
+        path: PathBuf,
+        is_there: bool,
+        why: Errno,
+    },
     /// The proxy does not lead there.
-    Proxy { proxy: String, why: String },
+    Proxy { proxy: String, why: Why },
     /// A redirection that is not followed.
     Redirect { to: String, why: &'static str },
     /// The server answered with another status than 101.
@@ -40,19 +47,73 @@ pub(super) struct Refusal {
     pub(super) retry_after: Option<Duration>,
 }
 
+/// Why a conversation before the first frame came to nothing.
+#[derive(Debug)]
+pub(super) struct Why {
+    sentence: String,
+    /// Whether it may be otherwise later.
+    is_temporary: bool,
+}
+
+impl Why {
+    pub(super) fn new(sentence: impl Into<String>, is_temporary: bool) -> Self {
+        let sentence = sentence.into();
+        Self {
+            sentence,
+            is_temporary,
+        }
+    }
+
+    /// It would be the same again.
+    pub(super) fn lasting(sentence: impl Into<String>) -> Self {
+        Self::new(sentence, false)
+    }
+
+    /// Another status than the one that was asked for.
+    pub(super) fn of_status(status: u16) -> Self {
+        Self::new(format!("it answered {status}"), is_temporary(status))
+    }
+
+    /// Of a call that failed: by what the peer said (`InvalidData`), or by the connection, which the
+    /// next may outlast. `None` if a signal told us to end.
+    pub(super) fn of_call(error: &io::Error) -> Option<Self> {
+        let is_temporary = error.kind() != io::ErrorKind::InvalidData;
+        reason(error).map(|sentence| Self::new(sentence, is_temporary))
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+/// Whether a status says that it may be another later.
+fn is_temporary(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500..=599)
+}
+
 impl Error {
     /// Whether it may be otherwise later.
     pub(super) fn is_temporary(&self) -> bool {
         match self {
             Self::Connect { .. } | Self::Resolve { .. } => true,
-            Self::Refused(refusal) => matches!(refusal.status, 408 | 429 | 500..=599),
-            Self::Answer { .. }
-            | Self::Encryption { .. }
-            | Self::Here { .. }
-            | Self::Proxy { .. }
-            | Self::Redirect { .. }
-            | Self::Stopped => false,
+            Self::Answer { why, .. } | Self::Encryption { why, .. } | Self::Proxy { why, .. } => {
+                why.is_temporary
+            }
+            Self::Refused(refusal) => is_temporary(refusal.status),
+            Self::Here { .. } | Self::Program { .. } | Self::Redirect { .. } | Self::Stopped => {
+                false
+            }
         }
+    }
+
+    /// When it would be worth trying again, as the server says.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let Self::Refused(refusal) = self else {
+            return None;
+        };
+        refusal.retry_after
     }
 }
 
@@ -62,6 +123,9 @@ impl fmt::Display for Error {
             Self::Answer { from, why } => write!(f, "no WebSocket at {from}: {why}"),
             Self::Connect { to, why } => write!(f, "cannot connect to {to}: {why}"),
             Self::Encryption { with, why } => write!(f, "no TLS with {with}: {why}"),
+            Self::Program { path, why, .. } => {
+                write!(f, "cannot run {}: {}", path.display(), why.desc())
+            }
             Self::Proxy { proxy, why } => write!(f, "proxy {proxy}: {why}"),
             Self::Redirect { to, why } => write!(f, "redirected to {to}: {why}"),
             Self::Refused(refusal) => {

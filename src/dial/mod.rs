@@ -25,9 +25,11 @@ use nix::sys::signal::Signal;
 
 use crate::connection::{Connection, Limits};
 use crate::daemon::max_held_len;
-use crate::daemon::relay::{Far, Keys, Outcome, Relay, Settings, Words};
-use crate::frame::Role;
+use crate::daemon::relay::{Far, Keys, Outcome, Relay, Rest, Settings, Words};
+use crate::frame::{CloseCode, Role};
+use crate::sys::patience::Patience;
 use crate::sys::signal::Signals;
+use crate::transport::Transport;
 
 use encryption::Encryption;
 use ending::Ending;
@@ -57,7 +59,7 @@ pub fn run(config: &Config) -> u8 {
     if let Some(what) = &ending.failure {
         config.voice.error(what);
     }
-    if let Some(what) = &ending.closed {
+    if let Some(what) = ending.closed.as_ref().filter(|_| ending.is_told) {
         config.voice.closed(what);
     }
     ending.status
@@ -67,6 +69,7 @@ fn connect_and_relay(config: &Config) -> Result<Ending, Error> {
     let encryption = Encryption::new(config.trust.clone());
     let mut password = None;
     let mut pause = Pause::new();
+    let mut rest = None;
     loop {
         let signals = signals()?;
         if let (Some(user), None) = (&config.user, &password) {
@@ -80,21 +83,15 @@ fn connect_and_relay(config: &Config) -> Result<Ending, Error> {
             voice: config.voice,
         };
         let begun = Instant::now();
-        let (ending, retry_after) = match attempt.open() {
-            Ok(opened) => (relay(config, opened, signals)?, None),
-            Err(Error::Refused(refusal)) if config.reconnect => {
-                let retry_after = refusal.retry_after;
-                (Ending::of_error(&Error::Refused(refusal)), retry_after)
-            }
-            Err(error) if config.reconnect => (Ending::of_error(&error), None),
-            Err(error) => return Err(error),
+        let ending = match attempt.open() {
+            Ok(opened) => relay(config, opened, signals, &mut rest)?,
+            Err(error) => Ending::of_error(&error),
         };
         if !config.reconnect || !ending.is_temporary {
             return Ok(ending);
         }
-        let length = pause.next(begun.elapsed(), retry_after);
-        let why = ending.failure.as_ref().or(ending.closed.as_ref());
-        let why = why.map_or("", String::as_str);
+        let length = pause.next(begun.elapsed(), ending.retry_after);
+        let why = ending.failure.or(ending.closed).unwrap_or_default();
         let seconds = length.as_secs_f32();
         let voice = config.voice;
         voice.error(format_args!("{why}; connecting again in {seconds:.1} s"));
@@ -111,17 +108,30 @@ fn signals() -> Result<Signals, Error> {
     })
 }
 
-/// Moves bytes between an open connection and our end until both are done.
-fn relay(config: &Config, opened: Opened, signals: Signals) -> Result<Ending, Error> {
+/// Moves bytes between an open connection and our end until both are done. `rest` goes from one
+/// connection to the next.
+fn relay(
+    config: &Config,
+    opened: Opened,
+    signals: Signals,
+    rest: &mut Option<Rest>,
+) -> Result<Ending, Error> {
     let protocol = opened.protocol.as_deref();
     let shown = protocol.map_or_else(String::new, |it| format!(", subprotocol {it}"));
     config.voice.detail(format_args!("open{shown}"));
-    let outcome = join(config, opened, signals)?;
+    let outcome = join(config, opened, signals, rest.take())?;
     let is_watched = config.program.is_none() && io::stdin().is_terminal();
-    Ok(Ending::of_outcome(&outcome, is_watched))
+    let ending = Ending::of_outcome(&outcome, is_watched);
+    *rest = Some(outcome.rest);
+    Ok(ending)
 }
 
-fn join(config: &Config, opened: Opened, signals: Signals) -> Result<Outcome, Error> {
+fn join(
+    config: &Config,
+    opened: Opened,
+    signals: Signals,
+    rest: Option<Rest>,
+) -> Result<Outcome, Error> {
     let failed = |error: io::Error| Error::Here {
         doing: "relay".to_owned(),
         why: error.to_string(),
@@ -132,8 +142,16 @@ fn join(config: &Config, opened: Opened, signals: Signals) -> Result<Outcome, Er
         written.and_then(|()| stdout.flush()).map_err(failed)?;
     }
     let near = match &config.program {
-        Some(program) => near::start(program, opened.protocol.as_deref(), &signals)?,
-        None => near::standard().map_err(failed)?,
+        Some(program) => near::start(program, opened.protocol.as_deref(), &signals),
+        None => near::standard(rest).map_err(failed),
+    };
+    let near = match near {
+        Ok(near) => near,
+        Err(error) => {
+            let patience = Patience::until(Instant::now() + config.timeout, &signals);
+            let _best_effort = turn_away(opened.transport, patience);
+            return Err(error);
+        }
     };
     let limits = Limits {
         max_message_len: config.max_message,
@@ -146,6 +164,22 @@ fn join(config: &Config, opened: Opened, signals: Signals) -> Result<Outcome, Er
     };
     let relay = Relay::new(far, near, settings(config), signals, None);
     relay.and_then(Relay::run).map_err(failed)
+}
+
+/// Takes leave of a server that there is nothing to join to.
+fn turn_away(mut transport: Transport, patience: Patience<'_>) -> io::Result<()> {
+    let mut key = [0; 4];
+    getrandom::fill(&mut key)?;
+    let code = Some(CloseCode::INTERNAL_ERROR);
+    let mut connection = Connection::new(Role::Client, Limits::default());
+    if let Some(frame) = connection.close(code, "client has failed at its end", key) {
+        transport.write_all(&frame, patience)?;
+    }
+    transport.finish()?;
+    // What it has said meanwhile, and its own Close.
+    transport.read_to_end(patience)?;
+    transport.close();
+    Ok(())
 }
 
 fn settings(config: &Config) -> Settings {

@@ -4,10 +4,11 @@ use std::env;
 use std::io;
 use std::os::fd::AsFd as _;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use crate::daemon::Program;
-use crate::daemon::relay::Near;
+use crate::daemon::relay::{Near, Rest};
 use crate::sys::child::{self, Command};
 use crate::sys::fd;
 use crate::sys::signal::Signals;
@@ -17,11 +18,13 @@ use crate::sys::strings::{Strings, c_string};
 use super::error::Error;
 use super::password::VARIABLE;
 
-/// What we were started with. Others may have it, too: it is read and written as it is.
-pub(super) fn standard() -> io::Result<Near> {
+/// What we were started with. Others may have it, too: it is read and written as it is. `rest` is what
+/// was read of it for an earlier connection.
+pub(super) fn standard(rest: Option<Rest>) -> io::Result<Near> {
     Ok(Near {
         sink: Some(Stream::shared(&io::stdout(), OFlag::O_WRONLY)?),
         source: Some(Stream::shared(&io::stdin(), OFlag::O_RDONLY)?),
+        rest,
         stderr: None,
         is_tagged: false,
         program: None,
@@ -34,7 +37,7 @@ pub(super) fn start(
     protocol: Option<&str>,
     signals: &Signals,
 ) -> Result<Near, Error> {
-    let failed = |source: nix::errno::Errno| Error::Here {
+    let failed = |source: Errno| Error::Here {
         doing: format!("run {}", program.path.display()),
         why: source.desc().to_owned(),
     };
@@ -53,13 +56,21 @@ pub(super) fn start(
         limits: &[],
         slot: None,
     })
-    .map_err(|error| failed(error.source))?;
+    .map_err(|error| match error.doing {
+        "exec" => Error::Program {
+            is_there: program.path.exists(),
+            path: program.path.clone(),
+            why: error.source,
+        },
+        _ => failed(error.source),
+    })?;
     for end in [&our_stdin, &our_stdout] {
         fd::make_nonblocking(end).map_err(failed)?;
     }
     Ok(Near {
         sink: Some(Stream::pipe(our_stdin)),
         source: Some(Stream::pipe(our_stdout)),
+        rest: None,
         stderr: None,
         is_tagged: false,
         program: Some(pid),

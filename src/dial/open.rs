@@ -15,7 +15,7 @@ use crate::transport::Transport;
 
 use super::answer::Answer;
 use super::config::Config;
-use super::error::{Error, Refusal, reason};
+use super::error::{Error, Refusal, Why, reason};
 use super::resolve::resolve;
 use super::say::Voice;
 use super::url::Url;
@@ -92,16 +92,17 @@ impl Attempt<'_> {
             from: from.clone(),
             why,
         };
-        let failed_by = |error: io::Error| reason(&error).map_or(Error::Stopped, failed);
+        let is_none = |why: &str| failed(Why::lasting(why));
+        let failed_by = |error: io::Error| Why::of_call(&error).map_or(Error::Stopped, failed);
         let written = transport.write_all(&bytes, patience);
         written.map_err(failed_by)?;
         let answer = Answer::read(&mut transport, patience).map_err(failed_by)?;
-        let response = Response::parse(answer.head()).map_err(|it| failed(it.to_string()))?;
+        let response = Response::parse(answer.head()).map_err(|it| is_none(&it.to_string()))?;
         let protocol = match request.judge(&response) {
             Ok(granted) => granted.protocol.map(str::to_owned),
             Err(ResponseError::Status(301 | 302 | 307 | 308)) => {
                 let location = response.header("Location");
-                let location = location.ok_or_else(|| failed("a redirection to nowhere".into()))?;
+                let location = location.ok_or_else(|| is_none("a redirection to nowhere"))?;
                 return Ok(Said::Moved(String::from_utf8_lossy(location).into_owned()));
             }
             Err(ResponseError::Status(status)) => {
@@ -112,7 +113,7 @@ impl Attempt<'_> {
                     retry_after: retry_after(&response),
                 }));
             }
-            Err(error) => return Err(failed(error.to_string())),
+            Err(error) => return Err(is_none(&error.to_string())),
         };
         let first = answer.rest().to_vec();
         Ok(Said::Granted(Box::new(Opened {
@@ -127,11 +128,14 @@ impl Attempt<'_> {
         if let Some(path) = &self.config.unix {
             self.voice
                 .detail(format_args!("connecting to {}", path.display()));
-            let socket = connect::unix(path).map_err(|error| Error::Connect {
+            let failed = |why| Error::Connect {
                 to: path.display().to_string(),
-                why: reason(&error).unwrap_or_default(),
-            });
-            return socket.map(Transport::plain);
+                why,
+            };
+            return match connect::unix(path, patience) {
+                Ok(socket) => Ok(Transport::plain(socket)),
+                Err(error) => Err(reason(&error).map_or(Error::Stopped, failed)),
+            };
         }
         let Some(proxy) = self.config.proxy.proxy(url)? else {
             let socket = self.dial(&url.host, url.port, patience)?;

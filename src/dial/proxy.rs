@@ -16,7 +16,7 @@ use crate::sys::patience::Patience;
 use crate::transport::Transport;
 
 use super::answer::Answer;
-use super::error::{Error, reason};
+use super::error::{Error, Why};
 use super::url::Url;
 
 /// Which proxy is used.
@@ -79,7 +79,7 @@ impl Proxy {
             proxy: self.to_string(),
             why,
         };
-        let failed_by = |error: io::Error| reason(&error).map_or(Error::Stopped, failed);
+        let failed_by = |error: io::Error| Why::of_call(&error).map_or(Error::Stopped, failed);
         let mut request = format!(
             "CONNECT {0}:{1} HTTP/1.1\r\nHost: {0}:{1}\r\n",
             to.host, to.port
@@ -97,10 +97,10 @@ impl Proxy {
                 if answer.rest().is_empty() {
                     return Ok(());
                 }
-                Err(failed("it says more than its answer".to_owned()))
+                Err(failed(Why::lasting("it says more than its answer")))
             }
-            Ok(response) => Err(failed(format!("it answered {}", response.status()))),
-            Err(error) => Err(failed(error.to_string())),
+            Ok(response) => Err(failed(Why::of_status(response.status()))),
+            Err(error) => Err(failed(Why::lasting(error.to_string()))),
         }
     }
 }
@@ -148,7 +148,7 @@ fn of_environment(
         Some(proxy) => Ok(Some(proxy)),
         None => Err(Error::Proxy {
             proxy: format!("{value:?} in {name}"),
-            why: "give it as http://HOST:PORT".to_owned(),
+            why: Why::lasting("give it as http://HOST:PORT"),
         }),
     }
 }

@@ -114,12 +114,22 @@ impl Url {
     /// See [`UrlError`].
     pub fn join(&self, location: &str) -> Result<Self, UrlError> {
         let location = location.split('#').next().unwrap_or_default();
-        if let Some((scheme, rest)) = location.split_once("://") {
-            return match scheme.to_ascii_lowercase().as_str() {
-                "ws" | "http" => Self::of(false, rest),
-                "wss" | "https" => Self::of(true, rest),
-                _ => Err(UrlError::Scheme),
+        let mut to = self.leading_to(location)?;
+        to.resource = without_dots(&to.resource);
+        Ok(to)
+    }
+
+    fn leading_to(&self, location: &str) -> Result<Self, UrlError> {
+        // What has a colon before any slash begins with a scheme (RFC 3986 4.2).
+        let split = location.split_once(':');
+        if let Some((scheme, rest)) = split.filter(|(scheme, _)| !scheme.contains(['/', '?'])) {
+            let is_secure = match scheme.to_ascii_lowercase().as_str() {
+                "ws" | "http" => false,
+                "wss" | "https" => true,
+                _ => return Err(UrlError::Scheme),
             };
+            let rest = rest.strip_prefix("//").ok_or(UrlError::Scheme)?;
+            return Self::of(is_secure, rest);
         }
         if let Some(rest) = location.strip_prefix("//") {
             return Self::of(self.is_secure, rest);
@@ -152,6 +162,32 @@ impl Url {
             && self.port == other.port
             && self.is_secure == other.is_secure
     }
+}
+
+/// Path and query, the path without the segments that stand for a place (RFC 3986 5.2.4).
+fn without_dots(resource: &str) -> String {
+    let (path, query) = match resource.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (resource, None),
+    };
+    let mut kept = Vec::new();
+    let mut is_directory = false;
+    // Before the first slash there is nothing.
+    for segment in path.split('/').skip(1) {
+        is_directory = matches!(segment, "." | "..");
+        match segment {
+            "." => {}
+            ".." => drop(kept.pop()),
+            _ => kept.push(segment),
+        }
+    }
+    let slash = if is_directory && !kept.is_empty() {
+        "/"
+    } else {
+        ""
+    };
+    let query = query.map_or_else(String::new, |query| format!("?{query}"));
+    format!("/{}{slash}{query}", kept.join("/"))
 }
 
 impl fmt::Display for Url {
@@ -212,9 +248,64 @@ mod tests {
             ("y?z#f", "wss://a:81/b/y?z"),
             ("?z", "wss://a:81/b/c?z"),
             ("", "wss://a:81/b/c?d"),
+            ("/y?next=http://x/", "wss://a:81/y?next=http://x/"),
+            ("?next=http://x/", "wss://a:81/b/c?next=http://x/"),
+            ("./y:z", "wss://a:81/b/y:z"),
         ] {
             assert_eq!(here.join(location).unwrap().to_string(), whole);
         }
-        assert_eq!(here.join("ftp://x/"), Err(UrlError::Scheme));
+        for location in [
+            "ftp://x/",
+            "javascript:alert(1)",
+            "wss:foo",
+            "wss:/foo",
+            "ws:foo?://x/",
+            "y:z",
+        ] {
+            assert_eq!(here.join(location), Err(UrlError::Scheme), "{location}");
+        }
+    }
+
+    #[test]
+    fn dots_in_a_redirection_lead_up_and_nowhere() {
+        let here = Url::parse("ws://a/b/c/d;p?q").unwrap();
+        // Those of RFC 3986 5.4 with a path.
+        for (location, resource) in [
+            ("g", "/b/c/g"),
+            ("./g", "/b/c/g"),
+            ("g/", "/b/c/g/"),
+            ("g?y", "/b/c/g?y"),
+            (".", "/b/c/"),
+            ("./", "/b/c/"),
+            ("..", "/b/"),
+            ("../", "/b/"),
+            ("../g", "/b/g"),
+            ("../..", "/"),
+            ("../../", "/"),
+            ("../../g", "/g"),
+            ("../../../g", "/g"),
+            ("/./g", "/g"),
+            ("/../g", "/g"),
+            ("g.", "/b/c/g."),
+            (".g", "/b/c/.g"),
+            ("g..", "/b/c/g.."),
+            ("..g", "/b/c/..g"),
+            ("./../g", "/b/g"),
+            ("./g/.", "/b/c/g/"),
+            ("g/./h", "/b/c/g/h"),
+            ("g/../h", "/b/c/h"),
+            ("g;x=1/./y", "/b/c/g;x=1/y"),
+            ("g?y/./x", "/b/c/g?y/./x"),
+            ("g?y/../x", "/b/c/g?y/../x"),
+            ("ws://a/b/../g", "/g"),
+            ("//a/..", "/"),
+            ("a//../b", "/b/c/a/b"),
+        ] {
+            assert_eq!(
+                here.join(location).unwrap().resource,
+                resource,
+                "{location}"
+            );
+        }
     }
 }

@@ -62,6 +62,10 @@ impl Decoder {
         Some((self.run(record, Some(0)), at + 1))
     }
 
+    pub(super) fn is_within(&self) -> bool {
+        self.is_begun
+    }
+
     /// Where the record at the beginning of `input` ends. Short ones are found several at a time: a
     /// search for each of them would take a third of the time that all else takes.
     #[inline]

@@ -194,6 +194,15 @@ impl Decoder {
         }
         Ok(found)
     }
+
+    /// Whether the next run goes on with a message.
+    pub fn is_within(&self) -> bool {
+        match &self.shape {
+            DecoderShape::Delimited(decoder) => decoder.is_within(),
+            DecoderShape::Typed(decoder) => decoder.is_within(),
+            DecoderShape::Raw => false,
+        }
+    }
 }
 
 /// A number of bytes in memory as one of the wire's.

@@ -119,6 +119,10 @@ impl Decoder {
         }
     }
 
+    pub(super) fn is_within(&self) -> bool {
+        matches!(self.expect, Expect::Payload { .. })
+    }
+
     /// `offset` is where `input` begins in the service's output.
     pub(super) fn decode<'a>(
         &mut self,

@@ -92,7 +92,7 @@ pub(crate) fn outcome(fd: &OwnedFd) -> nix::Result<()> {
     }
 }
 
-/// Connects to the Unix socket at a path, which answers at once or not at all.
+/// Connects to the Unix socket at a path, without waiting: `EAGAIN` if its queue is full.
 #[cfg(feature = "client")]
 pub(crate) fn connect_unix(path: &Path) -> nix::Result<OwnedFd> {
     let fd = stream(AddressFamily::Unix)?;

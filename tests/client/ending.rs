@@ -1,13 +1,15 @@
 //! How it ends: whose end it is, what is still said, and what the exit status tells.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Stdio;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 
-use crate::support::host::Host;
+use crate::support::host::{Guest, Host};
 use crate::support::server::{Server, Setup};
 use crate::support::websock::Websock;
 use crate::url;
@@ -188,6 +190,20 @@ fn a_signal_closes_in_order_and_a_second_one_at_once() {
 }
 
 #[test]
+fn a_signal_before_the_connection_is_open_ends_it_without_a_word() {
+    let host = Host::new();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let websock = Websock::start(&[&host.url("/")]);
+        let mut guest = host.guest();
+        guest.request();
+        websock.signal(signal);
+        let ended = websock.ended();
+        assert_eq!((ended.status, &*ended.said), (Some(0), ""), "{signal}");
+        guest.expect_end();
+    }
+}
+
+#[test]
 fn a_reader_that_has_gone_ends_it_without_a_word() {
     let server = Server::sh(&[], "while echo x; do :; done");
     let (mut reader, writer) = std::io::pipe().unwrap();
@@ -255,6 +271,46 @@ fn a_program_gets_the_end_of_file_the_subprotocol_and_no_password() {
     guest.expect_end();
     assert_eq!(websock.got("got"), b"line\n");
     assert_eq!(websock.ended().status, Some(0));
+}
+
+#[test]
+fn a_program_that_does_not_run_is_told_to_the_server_and_to_us() {
+    let host = Host::new();
+    let family = crate::support::process::Family::new();
+    let script = family.dir().join("script");
+    let words = ["--reconnect", &host.url("/"), script.to_str().unwrap()];
+    let start = || {
+        let websock = Websock::start(&words);
+        (websock, host.guest())
+    };
+    let refused = |websock: Websock, mut guest: Guest, status, why| {
+        let request = guest.request();
+        guest.grant(&request, "");
+        assert_eq!(guest.expect_close(1011), "client has failed at its end");
+        guest.send_close(1011, "");
+        guest.expect_end();
+        drop(guest);
+        let ended = websock.ended();
+        let told = format!("websock: cannot run {}: {why}\n", script.display());
+        assert_eq!((ended.status, ended.said), (Some(status), told));
+    };
+    for (text, why) in [
+        ("#!/nonexistent/interpreter\n", "No such file or directory"),
+        ("\0", "Exec format error"),
+    ] {
+        executable(&script, text);
+        let (websock, guest) = start();
+        refused(websock, guest, 126, why);
+    }
+    let (websock, guest) = start();
+    std::fs::remove_file(&script).unwrap();
+    refused(websock, guest, 127, "No such file or directory");
+}
+
+/// Puts a file there that may be executed.
+fn executable(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]

@@ -1,9 +1,16 @@
 //! Why there is no connection: what failed is named, and the status is 111.
 
+use std::io::Read as _;
 use std::net::TcpListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use nix::sys::signal::Signal;
+use nix::sys::socket::{Backlog, listen};
 
 use crate::support::host::Host;
+use crate::support::process::Family;
 use crate::support::server::{Server, Setup};
+use crate::support::wait_for;
 use crate::support::websock::Websock;
 use crate::url;
 
@@ -175,6 +182,34 @@ fn a_unix_socket_is_reached_in_the_name_of_the_url() {
     assert_eq!((ended.status, &*ended.output), (Some(0), "localhost\n"));
 }
 
+#[test]
+fn a_unix_socket_with_a_full_queue_is_waited_for_no_longer_than_was_said() {
+    let family = Family::new();
+    let path = family.dir().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    // One waits in the queue, and has all of it.
+    listen(&listener, Backlog::new(0).unwrap()).unwrap();
+    let _first = UnixStream::connect(&path).unwrap();
+    let words = ["--unix", path.to_str().unwrap(), "ws://localhost/"];
+    let line = refused(&[&["--timeout", "300ms"], &words[..]].concat());
+    let expected = format!(
+        "cannot connect to {}: no answer in time (--timeout)",
+        path.display()
+    );
+    assert_eq!(line, expected);
+
+    let websock = Websock::start(&[&["-v"], &words[..]].concat());
+    websock.expect_said("connecting to ");
+    listener.accept().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let (mut second, _) = wait_for("the second", || listener.accept().ok());
+    let mut begin = [0; 16];
+    second.read_exact(&mut begin).unwrap();
+    assert_eq!(begin.as_slice(), b"GET / HTTP/1.1\r\n");
+    websock.signal(Signal::SIGTERM);
+    assert_eq!(websock.ended().status, Some(0));
+}
+
 // -- redirections
 
 #[test]
@@ -332,6 +367,122 @@ fn a_lost_connection_is_taken_up_again_until_the_server_is_done() {
     );
 }
 
+#[track_caller]
+fn tried_again(websock: Websock, why: &str) {
+    websock.expect_said(&format!("{why}; connecting again in "));
+    websock.signal(Signal::SIGTERM);
+    assert_eq!(websock.ended().status, Some(0));
+}
+
+#[test]
+fn a_server_that_goes_before_it_has_answered_is_tried_again() {
+    let host = Host::new();
+    for answer in ["", "HTTP/1.1 101 Swi"] {
+        let websock = Websock::start(&["--reconnect", &host.url("/")]);
+        let mut guest = host.guest();
+        guest.request();
+        guest.send(answer);
+        drop(guest);
+        tried_again(websock, "the connection ended");
+    }
+}
+
+#[test]
+fn a_server_that_does_not_answer_in_time_is_tried_again() {
+    let host = Host::new();
+    let websock = Websock::start(&["--reconnect", "--timeout", "300ms", &host.url("/")]);
+    let mut guest = host.guest();
+    guest.request();
+    tried_again(websock, "no answer in time (--timeout)");
+}
+
+#[test]
+fn a_server_that_leaves_is_tried_again_and_the_code_is_told() {
+    let host = Host::new();
+    for (code, reason, told) in [
+        (1001, "", "websock: closed 1001"),
+        (1012, "restart", "websock: closed 1012: restart"),
+    ] {
+        let websock = Websock::start(&["--reconnect", &host.url("/")]);
+        host.welcome().close(code, reason);
+        tried_again(websock, told);
+    }
+}
+
+#[test]
+fn a_proxy_that_goes_is_silent_or_has_too_much_to_do_is_tried_again() {
+    let proxy = Host::new();
+    let name = format!("127.0.0.1:{}", proxy.port());
+    let start = |timeout| {
+        let words = ["--reconnect", "--timeout", timeout, "--proxy", &name];
+        let websock = Websock::start(&[&words[..], &["ws://server.example/"]].concat());
+        let mut guest = proxy.guest();
+        guest.request();
+        (websock, guest)
+    };
+    for status in [408, 429, 502] {
+        let (websock, mut guest) = start("30s");
+        guest.send(format!("HTTP/1.1 {status} x\r\n\r\n"));
+        tried_again(websock, &format!("it answered {status}"));
+    }
+    let (websock, guest) = start("30s");
+    drop(guest);
+    tried_again(websock, "the connection ended");
+    let (websock, _silent) = start("300ms");
+    tried_again(websock, "no answer in time (--timeout)");
+}
+
+/// A text as a typed record.
+fn typed(text: &str) -> String {
+    format!("t {:020}{text}", text.len())
+}
+
+#[test]
+fn what_was_not_sent_of_a_record_goes_out_on_the_next_connection() {
+    let host = Host::new();
+    for (record, one, two) in [
+        ("line", "one\n".to_owned(), "half\n".to_owned()),
+        ("nul", "one\0".to_owned(), "half\0".to_owned()),
+        ("typed", typed("one"), typed("half")),
+    ] {
+        let mut websock = Websock::start(&["--reconnect", "--record", record, &host.url("/")]);
+        let mut guest = host.welcome();
+        let (begin, end) = two.split_at(two.len() - 3);
+        websock.put(one + begin);
+        guest.expect_text("one");
+        drop(guest);
+        let mut guest = host.welcome();
+        websock.put(end);
+        guest.expect_text("half");
+        guest.close(1000, "");
+        assert_eq!(websock.ended().status, Some(0), "{record}");
+    }
+}
+
+#[test]
+fn what_is_left_of_a_record_that_was_begun_is_not_sent_as_another() {
+    let host = Host::new();
+    let long = "x".repeat(100_000);
+    for (record, one, two) in [
+        ("line", long.clone() + "\n", "two\n".to_owned()),
+        ("nul", long.clone() + "\0", "two\0".to_owned()),
+        ("typed", typed(&long), typed("two")),
+    ] {
+        let mut websock = Websock::start(&["--reconnect", "--record", record, &host.url("/")]);
+        let mut guest = host.welcome();
+        let (begin, end) = one.split_at(90_000);
+        websock.put(begin);
+        assert!(!guest.frame().is_last, "{record}");
+        drop(guest);
+        let mut guest = host.welcome();
+        websock.put(end);
+        websock.put(two);
+        guest.expect_text("two");
+        guest.close(1000, "");
+        assert_eq!(websock.ended().status, Some(0), "{record}");
+    }
+}
+
 #[test]
 fn what_will_not_be_otherwise_is_not_tried_again() {
     let host = Host::new();
@@ -343,6 +494,17 @@ fn what_will_not_be_otherwise_is_not_tried_again() {
     let websock = Websock::start(&["--reconnect", &host.url("/")]);
     host.welcome().close(1008, "not you");
     assert_eq!(websock.ended().status, Some(1));
+    let websock = Websock::start(&["--reconnect", &host.url("/")]);
+    let mut guest = host.guest();
+    guest.request();
+    guest.send("220 mail.example ESMTP\r\n\r\n");
+    assert_eq!(websock.ended().status, Some(111));
+    let words = ["--reconnect", "--proxy", &host.url("")["ws://".len()..]];
+    let websock = Websock::start(&[&words[..], &["ws://server.example/"]].concat());
+    let mut guest = host.guest();
+    guest.request();
+    guest.send("HTTP/1.1 407 x\r\n\r\n");
+    assert_eq!(websock.ended().status, Some(111));
 }
 
 #[test]
@@ -350,6 +512,6 @@ fn a_signal_ends_the_pause_before_the_next_attempt() {
     let words = ["--reconnect", "ws://127.0.0.1:1/"];
     let websock = Websock::start(&words);
     websock.expect_said("connecting again");
-    websock.signal(nix::sys::signal::Signal::SIGTERM);
+    websock.signal(Signal::SIGTERM);
     assert_eq!(websock.ended().status, Some(0));
 }

@@ -4,6 +4,8 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::Signal;
+
 use crate::support::host::Host;
 use crate::support::server::{Server, Setup};
 use crate::support::tls::Pki;
@@ -211,6 +213,28 @@ fn a_server_that_stalls_in_the_handshake_is_waited_for_no_longer_than_was_said()
     let host = Host::new();
     let ended = run(&pki, "127.0.0.1", host.port(), &["--timeout", "300ms"]);
     not_believed(&ended, "did not end in time");
+}
+
+#[test]
+fn a_server_that_goes_or_stalls_in_the_handshake_is_tried_again() {
+    let host = Host::new();
+    let url = host.url("/").replace("ws:", "wss:");
+    for (timeout, stays, why) in [
+        ("30s", false, "no TLS with 127.0.0.1"),
+        ("300ms", true, "did not end in time"),
+    ] {
+        let websock = Websock::start(&["-k", "--reconnect", "--timeout", timeout, &url]);
+        let guest = Some(host.guest()).filter(|_| stays);
+        websock.expect_said("; connecting again in ");
+        websock.signal(Signal::SIGTERM);
+        let ended = websock.ended();
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        assert!(ended.said.contains(why), "{ended:?}");
+        drop(guest);
+    }
+    let websock = Websock::start(&["-k", "--reconnect", &url]);
+    host.guest().send("220 mail.example ESMTP\r\n");
+    assert_eq!(websock.ended().status, Some(111));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::sys::stream::Stream;
 use crate::transport::Transport;
 
 use super::keys::Keys;
+use super::outbound::Rest;
 use super::tagged::{Pipe, Tagged};
 use crate::daemon::config::InvalidUtf8;
 
@@ -33,6 +34,8 @@ pub(crate) struct Near {
     pub(crate) sink: Option<Stream>,
     /// Where records come from that become messages.
     pub(crate) source: Option<Stream>,
+    /// What another relay has read of it and not sent.
+    pub(crate) rest: Option<Rest>,
     /// What is logged line by line.
     pub(crate) stderr: Option<OwnedFd>,
     /// Whether that goes to the peer, too, and lines say which of the two they are from.

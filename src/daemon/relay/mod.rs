@@ -41,6 +41,7 @@ use crate::sys::signal::Signals;
 use super::status::Status;
 pub(crate) use ends::{Far, Near, Settings, Words};
 pub(crate) use keys::Keys;
+pub(crate) use outbound::Rest;
 
 use inbound::{Heard, Inbound};
 use ladder::Ladder;
@@ -83,6 +84,8 @@ pub(crate) struct Outcome {
     pub(crate) is_stopped: bool,
     /// How the connection was lost, if it was before the peer had closed.
     pub(crate) loss: Option<String>,
+    /// What of a source that is no program's is left to who reads on.
+    pub(crate) rest: Rest,
 }
 
 /// Why we close: what the Close frame says.
@@ -164,6 +167,9 @@ impl Relay {
             loss: None,
             is_stopped: false,
         });
+        if let Some(rest) = near.rest {
+            relay.outbound.resume(rest);
+        }
         relay.register()?;
         Ok(relay)
     }
@@ -391,6 +397,7 @@ impl Relay {
             has_peer_closed: self.connection.peer_close().is_some(),
             is_stopped: self.is_stopped,
             loss: self.loss,
+            rest: self.outbound.into_rest(),
         }
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Outbound {
     is_ended: bool,
     /// Nobody listens: what a service says is read, so that it can go on, and dropped.
     is_mute: bool,
+    /// The message at hand was begun to another peer: what is left of it is for nobody.
+    is_skipping: bool,
     pub(super) traffic: Traffic,
 }
 
@@ -75,7 +77,23 @@ impl Outbound {
                 has_ended: false,
             }),
             is_mute: false,
+            is_skipping: false,
             traffic: Traffic::default(),
+        }
+    }
+
+    /// Goes on where another relay has left the source.
+    pub(super) fn resume(&mut self, rest: Rest) {
+        self.is_skipping = rest.decoder.is_within();
+        self.buffer = rest.buffer;
+        self.decoder = rest.decoder;
+    }
+
+    /// What was not sent, for who goes on.
+    pub(super) fn into_rest(self) -> Rest {
+        Rest {
+            buffer: self.buffer,
+            decoder: self.decoder,
         }
     }
 
@@ -126,6 +144,13 @@ impl Outbound {
         self.buffer.consume(unread);
     }
 
+    /// What is said from here on, and what was read and not framed, is left to who reads it next; what
+    /// is queued still leaves.
+    pub(super) fn leave(&mut self) {
+        self.is_mute = true;
+        self.source = None;
+    }
+
     /// Nobody is left to read what is queued.
     pub(super) fn drop_queue(&mut self) {
         self.queue.clear();
@@ -159,8 +184,10 @@ impl Outbound {
         };
         if self.is_mute {
             moved.read = self.read();
-            let unread = self.buffer.unread().len();
-            self.buffer.consume(unread);
+            if moved.read {
+                let unread = self.buffer.unread().len();
+                self.buffer.consume(unread);
+            }
             self.is_ended |= self.source.is_none();
             return Ok(moved);
         }
@@ -263,6 +290,10 @@ impl Outbound {
             match self.decoder.decode(rest, more) {
                 Ok(Some((run, used))) => {
                     rest = rest.get(used..).unwrap_or_default();
+                    if self.is_skipping {
+                        self.is_skipping = !run.is_last();
+                        continue;
+                    }
                     self.traffic.bytes += u64::try_from(run.bytes.len()).unwrap_or(0);
                     self.traffic.messages += u64::from(run.is_last());
                     let key = self.keys.draw();
@@ -308,6 +339,13 @@ impl Outbound {
         }
         total
     }
+}
+
+/// What was read of a source and not sent: the beginning of what another relay reads on.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    buffer: Buffer,
+    decoder: Decoder,
 }
 
 /// What a step did.

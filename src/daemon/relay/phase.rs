@@ -101,10 +101,14 @@ impl Relay {
     fn say(&mut self, goodbye: Goodbye) {
         self.outbound.close(&mut self.connection, &goodbye);
         self.ending.get_or_insert(goodbye);
-        self.outbound.mute();
-        if self.program.is_none() {
-            // What is not for us is left to who reads it next.
-            self.outbound.close_source();
+        self.leave_source();
+    }
+
+    /// What is not for us is left to who reads it next; what a program says is for nobody else.
+    fn leave_source(&mut self) {
+        match self.program {
+            Some(_) => self.outbound.mute(),
+            None => self.outbound.leave(),
         }
     }
 
@@ -139,15 +143,12 @@ impl Relay {
             self.loss = Some(goodbye.reason.clone());
         }
         self.ending.get_or_insert(goodbye);
-        self.outbound.mute();
+        self.leave_source();
         self.outbound.drop_queue();
         self.inbound.end();
         self.ladder.start(now);
         self.peer.close();
         self.phase = Phase::Gone;
-        if self.program.is_none() {
-            self.outbound.close_source();
-        }
     }
 
     /// Goes on to the next phase if this one has what it waited for; whether it did.

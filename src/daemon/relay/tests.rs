@@ -25,6 +25,7 @@ fn relay(peer: UnixStream, record: Record) -> (Box<Relay>, OwnedFd) {
     let near = Near {
         sink: None,
         source: Some(Stream::pipe(source)),
+        rest: None,
         stderr: None,
         is_tagged: false,
         program: None,

@@ -94,22 +94,12 @@ fn system(reason: Reason) -> Unusable {
 }
 
 fn verifier(trust: &Trust<'_>) -> Result<Arc<dyn ServerCertVerifier>, Unusable> {
-    let algorithms = files::provider().signature_verification_algorithms;
-    if trust.is_insecure {
-        return Ok(Arc::new(Anyone { algorithms }));
-    }
-    let (roots, named) = match trust.authorities {
-        Some(file) => (
-            files::authorities(file)?,
-            files::certificates(file, Material::Authorities)?,
-        ),
-        None => (system_roots(), Vec::new()),
-    };
-    let by_roots =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), files::provider()).build();
     Ok(Arc::new(Verifier {
-        by_roots: by_roots.map_err(|_| system(Reason::Missing(Material::Authorities)))?,
-        named,
+        trusted: match trust.is_insecure {
+            true => None,
+            false => Some(Trusted::load(trust.authorities)?),
+        },
+        algorithms: files::provider().signature_verification_algorithms,
     }))
 }
 
@@ -151,12 +141,12 @@ impl fmt::Display for SelfSigned {
 
 impl std::error::Error for SelfSigned {}
 
-/// Trusts what leads to a root, and a server whose very certificate was named to be trusted: that is
-/// how one signed by itself is.
+/// Believes whom it trusts, and who has the key of the certificate that it shows.
 #[derive(Debug)]
 struct Verifier {
-    by_roots: Arc<WebPkiServerVerifier>,
-    named: Vec<CertificateDer<'static>>,
+    /// `None`: whoever answers.
+    trusted: Option<Trusted>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -168,30 +158,20 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.named.iter().any(|named| named == end_entity) {
+        let Some(trusted) = &self.trusted else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        if trusted.named.iter().any(|named| named == end_entity) {
             return verify_named(end_entity, server_name, now);
         }
-        let verdict = self.by_roots.verify_server_cert(
+        let verdict = trusted.by_roots.verify_server_cert(
             end_entity,
             intermediates,
             server_name,
             ocsp_response,
             now,
         );
-        verdict.map_err(|error| {
-            let is_about_issuer = matches!(
-                error,
-                Error::InvalidCertificate(
-                    CertificateError::UnknownIssuer | CertificateError::Other(_)
-                )
-            );
-            let is_self_issued =
-                Certificate::parse(end_entity).is_some_and(|it| it.is_self_issued());
-            if is_about_issuer && is_self_issued {
-                return CertificateError::Other(OtherError(Arc::new(SelfSigned))).into();
-            }
-            error
-        })
+        verdict.map_err(|error| name_self_signed(error, end_entity))
     }
 
     fn verify_tls12_signature(
@@ -200,7 +180,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_roots.verify_tls12_signature(message, cert, dss)
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -209,12 +189,52 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by_roots.verify_tls13_signature(message, cert, dss)
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.by_roots.supported_verify_schemes()
+        self.algorithms.supported_schemes()
     }
+}
+
+/// What leads to a root, and a server whose very certificate was named to be trusted: that is how one
+/// signed by itself is.
+#[derive(Debug)]
+struct Trusted {
+    by_roots: Arc<WebPkiServerVerifier>,
+    named: Vec<CertificateDer<'static>>,
+}
+
+impl Trusted {
+    /// Those in a file; `None`: those of the system.
+    fn load(authorities: Option<&Path>) -> Result<Self, Unusable> {
+        let (roots, named) = match authorities {
+            Some(file) => (
+                files::authorities(file)?,
+                files::certificates(file, Material::Authorities)?,
+            ),
+            None => (system_roots(), Vec::new()),
+        };
+        let by_roots =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), files::provider()).build();
+        Ok(Self {
+            by_roots: by_roots.map_err(|_| system(Reason::Missing(Material::Authorities)))?,
+            named,
+        })
+    }
+}
+
+/// The error of a server that no root leads to, in the words of one that has signed itself.
+fn name_self_signed(error: Error, end_entity: &CertificateDer<'_>) -> Error {
+    let is_about_issuer = matches!(
+        error,
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_))
+    );
+    let is_self_issued = Certificate::parse(end_entity).is_some_and(|it| it.is_self_issued());
+    if is_about_issuer && is_self_issued {
+        return CertificateError::Other(OtherError(Arc::new(SelfSigned))).into();
+    }
+    error
 }
 
 /// A certificate that is trusted by itself still has to be for this host, and today.
@@ -242,45 +262,4 @@ fn unix(at: std::time::SystemTime) -> UnixTime {
         at.duration_since(std::time::SystemTime::UNIX_EPOCH)
             .unwrap_or_default(),
     )
-}
-
-/// Believes whoever answers; that it has the key of the certificate that it shows is still verified.
-#[derive(Debug)]
-struct Anyone {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
 }
