@@ -48,6 +48,7 @@ pub use proxy::Trusted;
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use nix::unistd::{AccessFlags, access};
@@ -224,10 +225,11 @@ fn go_on(config: &Config, taken: Taken) -> Result<u8, Box<dyn std::error::Error>
     let template = Template::new(config)?;
     let noted: HashMap<_, _> = handover.noted.into_iter().collect();
     let taken: Vec<_> = noted.values().copied().collect();
-    let orphans = match slots {
+    let mut orphans = match slots {
         Some(slots) => Orphans::inherited(config.grace, slots, &taken)?,
         None => orphans(config)?,
     };
+    orphans.go_on(&handover.orphans, Instant::now());
     let sessions = handover.sessions.into_iter();
     let sessions = sessions.map(|(pid, words)| Former {
         pid,

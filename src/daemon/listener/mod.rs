@@ -278,6 +278,7 @@ impl<'c> Listener<'c> {
         let handover = Handover {
             sessions: self.clients.words(),
             noted: self.clients.noted(),
+            orphans: self.orphans.words(Instant::now()),
             ..Handover::default()
         };
         let sockets: Vec<_> = self.sockets.iter().map(AsFd::as_fd).collect();

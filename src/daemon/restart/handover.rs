@@ -29,6 +29,8 @@ pub(in crate::daemon) struct Handover {
     pub(in crate::daemon) sessions: Vec<(Pid, String)>,
     /// Where their services are noted: the numbers of their slots.
     pub(in crate::daemon) noted: Vec<(Pid, usize)>,
+    /// The process groups of services that nobody else looks after, and a line of words on each.
+    pub(in crate::daemon) orphans: Vec<(Pid, String)>,
     /// How many there were since the first start.
     pub(in crate::daemon) served: u64,
     /// How long ago that was.
@@ -115,6 +117,9 @@ impl Handover {
         for (pid, slot) in &self.noted {
             let _infallible = writeln!(text, "slot {pid} {slot}");
         }
+        for (group, words) in &self.orphans {
+            let _infallible = writeln!(text, "orphan {group} {words}");
+        }
         if self.to_syslog {
             text.push_str("to-syslog\n");
         }
@@ -139,14 +144,9 @@ impl Handover {
                 "lasted" => {
                     handover.lasted = Duration::from_millis(rest.parse().unwrap_or(0));
                 }
-                "session" => {
-                    let (pid, words) = rest.split_once(' ').unwrap_or((rest, ""));
-                    let pid = pid.parse().ok().map(Pid::from_raw);
-                    handover
-                        .sessions
-                        .extend(pid.map(|pid| (pid, words.to_owned())));
-                }
+                "session" => handover.sessions.extend(described(rest)),
                 "slot" => handover.noted.extend(noted(rest)),
+                "orphan" => handover.orphans.extend(described(rest)),
                 "to-syslog" => handover.to_syslog = true,
                 "pid-file" => handover.has_pid_file = true,
                 "slots" => handover.has_slots = true,
@@ -156,6 +156,11 @@ impl Handover {
         }
         handover
     }
+}
+
+fn described(line: &str) -> Option<(Pid, String)> {
+    let (pid, words) = line.split_once(' ').unwrap_or((line, ""));
+    Some((Pid::from_raw(pid.parse().ok()?), words.to_owned()))
 }
 
 fn noted(words: &str) -> Option<(Pid, usize)> {
@@ -181,6 +186,7 @@ mod tests {
                 .map(|(pid, words)| (Pid::from_raw(pid), words.to_owned()))
                 .into(),
             noted: vec![(Pid::from_raw(7), 3)],
+            orphans: vec![(Pid::from_raw(8), "15 1500".to_owned())],
             served: 12,
             lasted: Duration::from_millis(1234),
             to_syslog: true,
