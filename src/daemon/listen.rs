@@ -1,7 +1,6 @@
 //! From the addresses that were asked for to the sockets that listen on them.
 
 use std::fs;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
@@ -10,7 +9,7 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::sys::socket::{self, Listening};
-use crate::sys::{Error, fd};
+use crate::sys::{Error, errno, fd};
 
 use super::config::{Config, Source, UnixSocket};
 use super::socket_file::SocketFile;
@@ -72,7 +71,7 @@ fn bind_unix(unix: &UnixSocket, backlog: i32) -> Result<OwnedFd, Error> {
     let listen = || socket::listen_unix(&unix.path, unix.mode, backlog);
     let bound = match listen() {
         Err(Errno::EADDRINUSE) if is_left_over(&unix.path) => {
-            fs::remove_file(&unix.path).map_err(|error| unix_error(unix, errno(&error)))?;
+            fs::remove_file(&unix.path).map_err(|error| unix_error(unix, errno(error)))?;
             listen()
         }
         bound => bound,
@@ -88,10 +87,6 @@ fn is_left_over(path: &Path) -> bool {
 
 fn unix_error(unix: &UnixSocket, errno: Errno) -> Error {
     Error::new("listen on", format!("{:?}", unix.path), errno)
-}
-
-fn errno(error: &io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(0))
 }
 
 /// Both loopback addresses, of which a machine may lack one.

@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 
 use crate::daemon::inherit;
 use crate::daemon::socket_file::Identity;
-use crate::sys::{Error, exec, fd};
+use crate::sys::{Error, errno, exec, fd};
 
 use super::VARIABLE;
 
@@ -63,7 +63,6 @@ impl Written {
     pub(super) fn new(handover: &Handover) -> nix::Result<Self> {
         let fd = memfd_create("websockd-restart", MFdFlags::MFD_CLOEXEC)?;
         let mut file = File::from(fd);
-        let errno = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
         file.write_all(handover.text().as_bytes()).map_err(errno)?;
         file.rewind().map_err(errno)?;
         Ok(Self(file))
@@ -93,7 +92,7 @@ pub(in crate::daemon) fn take() -> Result<Option<Taken>, Error> {
     let mut file = File::from(fd::take_passed(end).map_err(failed)?);
     let mut text = String::new();
     file.read_to_string(&mut text)
-        .map_err(|_| failed(Errno::EIO))?;
+        .map_err(|error| failed(errno(error)))?;
     let handover = Handover::parse(&text);
     let mut behind = end..;
     let mut next = || behind.next().map(|number| fd::take_passed(number + 1));
