@@ -130,8 +130,10 @@ fn start(config: &Config) -> Result<u8, Box<dyn std::error::Error>> {
     if config.daemon {
         match daemonize::detach()? {
             Detached::Parent(status) => {
-                if let Some(file) = beginning.bound.file {
-                    file.leave();
+                // What a child leaves that has failed as another user is ours to remove.
+                if status == Some(0) {
+                    beginning.bound.file.into_iter().for_each(SocketFile::leave);
+                    beginning.pid_file.into_iter().for_each(PidFile::leave);
                 }
                 return Ok(status.unwrap_or(REFUSED));
             }

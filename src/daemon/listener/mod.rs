@@ -179,7 +179,6 @@ impl<'c> Listener<'c> {
             self.orphans.climb(now);
             self.spare.look_at_clock(now);
             if self.sockets.is_empty() && self.is_alone() {
-                self.life.end();
                 return Ok(Leave::Stopped);
             }
             if self.pause.is_over(now) {
