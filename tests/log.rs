@@ -49,6 +49,29 @@ fn it_listens_only_where_it_is_told_to() {
 }
 
 #[test]
+fn an_address_that_is_said_twice_is_listened_on_once() {
+    let server = Server::cat(&["-a", "127.0.0.1", "-a", "127.0.0.1", "-a", "127.0.0.2"]);
+    let lines = server.log().events("listening", 2);
+    let addresses: Vec<_> = lines.iter().map(|line| line.get("address")).collect();
+    let port = server.port();
+    assert_eq!(
+        addresses,
+        [format!("127.0.0.1:{port}"), format!("127.0.0.2:{port}")]
+    );
+}
+
+#[test]
+fn a_name_that_is_none_is_told() {
+    // Of an interface that is not there, which no name server is asked for.
+    let options = ["--address", "fe80::1%nowhere", "--port", "0"];
+    let mut server = Setup::new(&["cat"]).options(&options).spawn();
+    assert_eq!(server.wait().code(), Some(111));
+    let what = server.log().event("error").get("what").to_owned();
+    assert!(what.contains("fe80::1%nowhere"), "{what}");
+    assert!(what.ends_with("not known"), "{what}");
+}
+
+#[test]
 fn an_address_in_use_is_told() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

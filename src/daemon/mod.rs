@@ -62,6 +62,7 @@ use crate::sys::signal::Signals;
 use crate::sys::{Error, fd, user};
 
 use announce::Place;
+use inherit::Found;
 use life::Life;
 use listen::Bound;
 use listener::{Former, Leave, Listener};
@@ -109,8 +110,8 @@ fn start(config: &Config) -> Result<u8, Box<dyn std::error::Error>> {
     let mut bound = Bound::default();
     let (mut names, mut clients) = (Vec::new(), Vec::new());
     match inherit::take(&config.source)? {
-        None => bound = listen::bind(config)?,
-        Some(mut inherited) => {
+        Found::Addresses { names, port } => bound = listen::bind(config, names, port)?,
+        Found::Inherited(mut inherited) => {
             if let Some(socket) = inherited.only_client() {
                 return serve_alone(config, socket);
             }
