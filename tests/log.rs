@@ -5,12 +5,19 @@
 #[allow(dead_code, reason = "every test file uses its own part")]
 mod support;
 
+use std::fs::File;
+use std::io::Read;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::Signal;
+use nix::unistd::pipe2;
 
 use support::http::Request;
-use support::log::Line;
+use support::log::{Line, Log};
 use support::peer::Peer;
-use support::process::listening_port;
+use support::process::{self, Family, listening_port};
 use support::server::{Server, Setup};
 use support::wait_for;
 
@@ -83,6 +90,40 @@ fn an_address_in_use_is_told() {
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains(&address), "{said:?}");
     assert!(said[0].to_lowercase().contains("in use"), "{said:?}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nobody() {
+    let family = Family::new();
+    let (read, write) = pipe2(OFlag::O_CLOEXEC).unwrap();
+    let len = fcntl(&write, FcntlArg::F_GETPIPE_SZ).unwrap();
+    let mut filling = vec![b'\n'; usize::try_from(len).unwrap()];
+    assert_eq!(nix::unistd::write(&write, &filling), Ok(filling.len()));
+    let setup = Setup::sh("echo complaint >&2; exec cat").options(&["--port", "0"]);
+    let mut command = setup.command(&family);
+    let mut child = command.stderr(write).spawn().unwrap();
+    drop(command);
+    let pid = i32::try_from(child.id()).unwrap();
+    let port = wait_for("the port", || listening_port(pid));
+    let serve = || {
+        let mut peer = Peer::connect(([127, 0, 0, 1], port).into());
+        peer.upgrade(&Request::upgrade("/", port));
+        peer.send_text("served");
+        peer.expect_text("served");
+        peer.close();
+    };
+    let start = Instant::now();
+    (0..5).for_each(|_| serve());
+    assert!(start.elapsed() < Duration::from_secs(5));
+    // Who begins to read gets what comes from then on.
+    let mut read = File::from(read);
+    read.read_exact(&mut filling).unwrap();
+    serve();
+    let log = Log::collect(read);
+    log.event("open");
+    process::signal(pid, Signal::SIGTERM);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(log.event("stop").get("signal"), "SIGTERM");
 }
 
 #[test]
