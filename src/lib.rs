@@ -44,6 +44,7 @@
 //! * `full` (default): everything below;
 //! * `client`: the program `websock`;
 //! * `daemon`: the program `websockd`, what else is on floor 2, and floor 3, for Unix;
+//! * `proxy`: who the client of a proxy is, by the PROXY protocol or what `Forwarded` says;
 //! * `sandbox`: sessions confine themselves, on Linux;
 //! * `site`: what `websockd` answers plain requests with: CGI, files, the console page;
 //! * `tls`: encrypted connections, `websockd --tls-cert`.

@@ -248,13 +248,6 @@ impl Queue {
             .collect()
     }
 
-    /// The bytes of the first node; empty if nothing waits.
-    pub fn front(&self) -> &[u8] {
-        self.nodes.front().map_or(&[], |node| {
-            node.bytes.get(node.written..).unwrap_or_default()
-        })
-    }
-
     /// Forgets the first `count` bytes: the kernel has them. Frees every node that is done.
     pub fn advance(&mut self, count: usize) {
         let mut count = count.min(self.len);

@@ -176,6 +176,18 @@ fn a_pid_file_that_was_left_behind_is_taken() {
 }
 
 #[test]
+fn what_is_no_file_is_no_pid_file_and_stays() {
+    let setup = Setup::new(&["cat"]).options(&["--pid-file", "pid", "--port", "0"]);
+    let mut server = setup
+        .wrapped(&["sh", "-c", r#"mkfifo pid; exec "$@""#, "sh"])
+        .spawn();
+    assert_eq!(server.wait().code(), Some(111));
+    let what = server.log().event("error").get("what").to_owned();
+    assert!(what.ends_with(r#"/pid": not a file"#), "{what}");
+    assert!(server.file("pid").exists());
+}
+
+#[test]
 fn a_session_does_not_hold_the_pid_file_of_a_listener_that_was_killed() {
     let family = Family::new();
     let setup = Setup::new(&["cat"]).options(&["--pid-file", "pid", "--port", "0"]);

@@ -5,12 +5,19 @@
 #[allow(dead_code, reason = "every test file uses its own part")]
 mod support;
 
+use std::fs::File;
+use std::io::Read;
 use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::Signal;
+use nix::unistd::pipe2;
 
 use support::http::Request;
-use support::log::Line;
+use support::log::{Line, Log};
 use support::peer::Peer;
-use support::process::listening_port;
+use support::process::{self, Family, listening_port};
 use support::server::{Server, Setup};
 use support::wait_for;
 
@@ -49,6 +56,29 @@ fn it_listens_only_where_it_is_told_to() {
 }
 
 #[test]
+fn an_address_that_is_said_twice_is_listened_on_once() {
+    let server = Server::cat(&["-a", "127.0.0.1", "-a", "127.0.0.1", "-a", "127.0.0.2"]);
+    let lines = server.log().events("listening", 2);
+    let addresses: Vec<_> = lines.iter().map(|line| line.get("address")).collect();
+    let port = server.port();
+    assert_eq!(
+        addresses,
+        [format!("127.0.0.1:{port}"), format!("127.0.0.2:{port}")]
+    );
+}
+
+#[test]
+fn a_name_that_is_none_is_told() {
+    // Of an interface that is not there, which no name server is asked for.
+    let options = ["--address", "fe80::1%nowhere", "--port", "0"];
+    let mut server = Setup::new(&["cat"]).options(&options).spawn();
+    assert_eq!(server.wait().code(), Some(111));
+    let what = server.log().event("error").get("what").to_owned();
+    assert!(what.contains("fe80::1%nowhere"), "{what}");
+    assert!(what.ends_with("not known"), "{what}");
+}
+
+#[test]
 fn an_address_in_use_is_told() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -60,6 +90,40 @@ fn an_address_in_use_is_told() {
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains(&address), "{said:?}");
     assert!(said[0].to_lowercase().contains("in use"), "{said:?}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nobody() {
+    let family = Family::new();
+    let (read, write) = pipe2(OFlag::O_CLOEXEC).unwrap();
+    let len = fcntl(&write, FcntlArg::F_GETPIPE_SZ).unwrap();
+    let mut filling = vec![b'\n'; usize::try_from(len).unwrap()];
+    assert_eq!(nix::unistd::write(&write, &filling), Ok(filling.len()));
+    let setup = Setup::sh("echo complaint >&2; exec cat").options(&["--port", "0"]);
+    let mut command = setup.command(&family);
+    let mut child = command.stderr(write).spawn().unwrap();
+    drop(command);
+    let pid = i32::try_from(child.id()).unwrap();
+    let port = wait_for("the port", || listening_port(pid));
+    let serve = || {
+        let mut peer = Peer::connect(([127, 0, 0, 1], port).into());
+        peer.upgrade(&Request::upgrade("/", port));
+        peer.send_text("served");
+        peer.expect_text("served");
+        peer.close();
+    };
+    let start = Instant::now();
+    (0..5).for_each(|_| serve());
+    assert!(start.elapsed() < Duration::from_secs(5));
+    // Who begins to read gets what comes from then on.
+    let mut read = File::from(read);
+    read.read_exact(&mut filling).unwrap();
+    serve();
+    let log = Log::collect(read);
+    log.event("open");
+    process::signal(pid, Signal::SIGTERM);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(log.event("stop").get("signal"), "SIGTERM");
 }
 
 #[test]

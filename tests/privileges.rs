@@ -345,6 +345,28 @@ mod as_root {
     }
 
     #[test]
+    fn a_start_that_fails_leaves_no_file_behind() {
+        if !is_root() {
+            return;
+        }
+        let setup = Setup::new(&["cat"]).options(&["--unix", "socket", "--pid-file", "pid"]);
+        let confined = powerless(setup.clone().options(&["--chroot", "/"]));
+        // By then the daemon is a user who may not remove them.
+        let options = ["--daemon", "--user", USER, "--limit", "nofile=101"];
+        let setup = setup.wrapped(&["prlimit", "--nofile=100:100"]);
+        let mortal = setup.clone().options(&options);
+        for setup in [confined, mortal] {
+            let mut server = setup.spawn();
+            assert_eq!(server.wait().code(), Some(111));
+            assert!(!server.file("pid").exists() && !server.file("socket").exists());
+        }
+        // Where nobody is left who may.
+        let mut server = setup.options(&options[1..]).spawn();
+        assert_eq!(server.wait().code(), Some(111));
+        assert_eq!(fs::read_to_string(server.file("pid")).unwrap(), "");
+    }
+
+    #[test]
     fn a_limit_that_is_refused_later_is_told_in_the_log() {
         if !is_root() {
             return;

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -216,6 +216,25 @@ fn a_stop_after_a_restart_ends_the_sessions_from_before_it() {
     restart(&server, 1);
     server.signal(Signal::SIGTERM);
     peer.expect_end(1001);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+#[test]
+fn the_service_of_a_session_killed_before_a_restart_is_taken_to_its_end_after_it() {
+    let script = "trap 'echo TERM > got' TERM; echo ready; while :; do sleep 0.02; done";
+    let mut server = Server::sh(&["--grace", "1s", "--stderr", "null"], script);
+    let mut peer = server.open("/");
+    peer.expect_text("ready");
+    let start = Instant::now();
+    process::signal(server.session(&peer), Signal::SIGKILL);
+    server.log().event("died");
+    restart(&server, 1);
+    server.expect_file("got", "TERM\n");
+    restart(&server, 2);
+    server.family().wait_gone_by_name("sh");
+    let took = start.elapsed();
+    assert!(took > Duration::from_millis(1900), "{took:?}");
+    server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0));
 }
 

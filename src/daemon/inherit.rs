@@ -11,6 +11,18 @@ use crate::sys::{Error, exec, fd};
 
 use super::config::Source;
 
+/// Where connections come from.
+#[derive(Debug)]
+pub(super) enum Found<'c> {
+    Inherited(Inherited),
+    /// Nowhere yet: here is to be listened.
+    Addresses {
+        /// `None`: the default ones.
+        names: Option<&'c [String]>,
+        port: u16,
+    },
+}
+
 /// What a super-server left for us. Not both empty.
 #[derive(Debug, Default)]
 pub(super) struct Inherited {
@@ -37,18 +49,28 @@ impl Inherited {
 ///
 /// What is found is taken: descriptors 0 to 2 do not lead to it any more, and if 2 did, the log goes to
 /// syslog, never onto the wire.
-pub(super) fn take(source: &Source) -> Result<Option<Inherited>, Error> {
-    match source {
-        Source::Listen { .. } => Ok(None),
-        Source::Auto { .. } => match passed()? {
-            Some(sockets) => take_passed(sockets).map(Some),
-            None => take_standard(),
-        },
-        Source::Inetd => take_standard()?.map(Some).ok_or_else(|| {
+pub(super) fn take(source: &Source) -> Result<Found<'_>, Error> {
+    let (names, port) = match source {
+        Source::Listen {
+            addresses, port, ..
+        } => (Some(addresses.as_slice()), *port),
+        Source::Auto { port } => {
+            let inherited = match passed()? {
+                Some(sockets) => Some(take_passed(sockets)?),
+                None => take_standard()?,
+            };
+            match inherited {
+                Some(inherited) => return Ok(Found::Inherited(inherited)),
+                None => (None, *port),
+            }
+        }
+        Source::Inetd => {
             let on = "descriptor 0, as --inetd has it";
-            Error::new("take the client from", on, Errno::ENOTSOCK)
-        }),
-    }
+            let failed = || Error::new("take the client from", on, Errno::ENOTSOCK);
+            return take_standard()?.map(Found::Inherited).ok_or_else(failed);
+        }
+    };
+    Ok(Found::Addresses { names, port })
 }
 
 /// Takes the descriptors that who started us, our former self perhaps, has passed in the way of

@@ -145,13 +145,6 @@ impl Life {
         self.restart.execute(sockets, &handover, &files)
     }
 
-    /// The last thing: all sessions have ended.
-    pub(super) fn end(self) {
-        if let Some(pid_file) = self.pid_file {
-            pid_file.remove();
-        }
-    }
-
     fn lasted(&self) -> Duration {
         self.began.elapsed()
     }

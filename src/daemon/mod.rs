@@ -48,6 +48,7 @@ pub use proxy::Trusted;
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use nix::unistd::{AccessFlags, access};
@@ -61,6 +62,7 @@ use crate::sys::signal::Signals;
 use crate::sys::{Error, fd, user};
 
 use announce::Place;
+use inherit::Found;
 use life::Life;
 use listen::Bound;
 use listener::{Former, Leave, Listener};
@@ -108,8 +110,8 @@ fn start(config: &Config) -> Result<u8, Box<dyn std::error::Error>> {
     let mut bound = Bound::default();
     let (mut names, mut clients) = (Vec::new(), Vec::new());
     match inherit::take(&config.source)? {
-        None => bound = listen::bind(config)?,
-        Some(mut inherited) => {
+        Found::Addresses { names, port } => bound = listen::bind(config, names, port)?,
+        Found::Inherited(mut inherited) => {
             if let Some(socket) = inherited.only_client() {
                 return serve_alone(config, socket);
             }
@@ -129,8 +131,10 @@ fn start(config: &Config) -> Result<u8, Box<dyn std::error::Error>> {
     if config.daemon {
         match daemonize::detach()? {
             Detached::Parent(status) => {
-                if let Some(file) = beginning.bound.file {
-                    file.leave();
+                // What a child leaves that has failed as another user is ours to remove.
+                if status == Some(0) {
+                    beginning.bound.file.into_iter().for_each(SocketFile::leave);
+                    beginning.pid_file.into_iter().for_each(PidFile::leave);
                 }
                 return Ok(status.unwrap_or(REFUSED));
             }
@@ -224,10 +228,11 @@ fn go_on(config: &Config, taken: Taken) -> Result<u8, Box<dyn std::error::Error>
     let template = Template::new(config)?;
     let noted: HashMap<_, _> = handover.noted.into_iter().collect();
     let taken: Vec<_> = noted.values().copied().collect();
-    let orphans = match slots {
+    let mut orphans = match slots {
         Some(slots) => Orphans::inherited(config.grace, slots, &taken)?,
         None => orphans(config)?,
     };
+    orphans.go_on(&handover.orphans, Instant::now());
     let sessions = handover.sessions.into_iter();
     let sessions = sessions.map(|(pid, words)| Former {
         pid,

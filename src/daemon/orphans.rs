@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::sys::child;
+use crate::sys::signal;
 use crate::sys::slot::{Slot, Slots};
 
 /// A process group that nobody else looks after.
@@ -43,6 +44,28 @@ impl Orphans {
             slots: Slots::inherited(file, taken)?,
             left: Vec::new(),
         })
+    }
+
+    /// Those that are ours already, for who takes over: each group, and its [next step](Self::go_on).
+    pub(super) fn words(&self, now: Instant) -> Vec<(Pid, String)> {
+        let words = self.left.iter().map(|it| {
+            let left = it.at.saturating_duration_since(now).as_millis();
+            (it.group, format!("{} {left}", signal::number(it.next)))
+        });
+        words.collect()
+    }
+
+    /// Goes on with those that our former self has not taken to their end: a signal's number, and the
+    /// milliseconds until then.
+    pub(super) fn go_on(&mut self, with: &[(Pid, String)], now: Instant) {
+        self.left.extend(with.iter().filter_map(|(group, words)| {
+            let (number, left) = words.split_once(' ')?;
+            Some(Orphan {
+                group: *group,
+                next: Signal::try_from(number.parse::<i32>().ok()?).ok()?,
+                at: now.checked_add(Duration::from_millis(left.parse().ok()?))?,
+            })
+        }));
     }
 
     /// The slot of this number.

@@ -214,7 +214,7 @@ impl Peer {
     pub(super) fn place(&self) -> Place {
         Place {
             is_secure: self.is_secure(),
-            is_loopback: self.local.is_some_and(|local| is_loopback(local.ip())),
+            is_loopback: self.local.is_some_and(|local| local.ip().is_loopback()),
         }
     }
 }
@@ -266,10 +266,6 @@ fn port(address: Option<SocketAddr>) -> String {
     let port = address.map(|address| address.port());
     let known = port.filter(|port| *port != 0);
     known.map_or_else(String::new, |port| port.to_string())
-}
-
-fn is_loopback(ip: IpAddr) -> bool {
-    ip.is_loopback()
 }
 
 fn address(ip: &str, port: &str) -> Option<SocketAddr> {

@@ -1,13 +1,15 @@
 //! One line of the log, built field by field and written at once.
 
 use std::fmt::{self, Write as _};
+use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
+use super::standard::MAX_LEN;
 use super::websocketd::Columns;
-use super::{FORMAT, Format, LEVEL, Level, syslog};
+use super::{FORMAT, Format, LEVEL, Level, standard, syslog};
 
-/// Longer values are cut: a line is written by one `write`, and readers have limits.
+/// Longer values are cut: readers have limits.
 pub(super) const MAX_VALUE_LEN: usize = 1024;
 
 /// A line under way; empty and deaf if its level is not logged.
@@ -74,7 +76,8 @@ impl Line {
             return self;
         }
         let value = value.as_ref();
-        let value = value.get(..MAX_VALUE_LEN).unwrap_or(value);
+        let max = MAX_VALUE_LEN.min(self.room());
+        let value = value.get(..max).unwrap_or(value);
         if let Some(columns) = &mut self.columns {
             columns.add(key, value);
         } else if self.is_json {
@@ -117,12 +120,15 @@ impl Line {
             syslog::send(self.level, &self.text);
             return;
         }
-        self.text.push('\n');
-        let bytes = self.text.as_bytes();
-        let _lost = match self.columns {
-            Some(_) => nix::unistd::write(std::io::stdout(), bytes),
-            None => nix::unistd::write(std::io::stderr(), bytes),
+        let mut bytes = self.text.into_bytes();
+        bytes.truncate(MAX_LEN - 1);
+        bytes.push(b'\n');
+        let (output, error) = (std::io::stdout(), std::io::stderr());
+        let to = match self.columns {
+            Some(_) => output.as_fd(),
+            None => error.as_fd(),
         };
+        standard::write(to, &bytes);
     }
 
     fn put(&mut self, what: fmt::Arguments<'_>) {
@@ -131,14 +137,26 @@ impl Line {
         }
     }
 
+    /// What a value may take, escaped: not more than half of what is left of the line, so that those
+    /// behind it have room, too.
+    fn room(&self) -> usize {
+        MAX_LEN.saturating_sub(self.text.len()) / 2
+    }
+
     /// Writes `value` in quotes: what is UTF-8 character by character, the rest as bytes.
     fn quote(&mut self, value: &[u8], escape: fn(&mut String, char)) {
+        let end = self.text.len() + self.room();
         self.text.push('"');
         for chunk in value.utf8_chunks() {
             for c in chunk.valid().chars() {
-                escape(&mut self.text, c);
+                if self.text.len() < end {
+                    escape(&mut self.text, c);
+                }
             }
             for byte in chunk.invalid() {
+                if self.text.len() >= end {
+                    break;
+                }
                 // In JSON a backslash has to be one in the string that is read back.
                 let backslash = if self.is_json { r"\\" } else { r"\" };
                 self.put(format_args!("{backslash}x{byte:02x}"));
@@ -226,6 +244,18 @@ mod tests {
     fn json_strings_are_json() {
         let text = line(true).text("a", b"\"\x01\xff\n").text;
         assert_eq!(text, r#","a":"\"\u0001\\xff\u000a""#);
+    }
+
+    #[test]
+    fn values_that_are_all_long_leave_room_for_each_other() {
+        for is_json in [false, true] {
+            let values = ["peer", "path", "origin", "protocol", "client", "reason"];
+            let long = |line: Line, key: &&str| line.text(key, vec![0; 5000]);
+            let text = values.iter().fold(line(is_json), long).text;
+            assert!(text.len() < MAX_LEN, "{}", text.len());
+            let quoted = text.split('"').filter(|it| it.contains('0')).count();
+            assert!(quoted == values.len() && text.ends_with('"'), "{text}");
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The log: one function an event, one `write` a line, to a standard descriptor or syslog.
 //!
 //! Floor 2. The list of these functions is the log's documentation; the manual's DIAGNOSTICS follow it.
-//! A line that cannot be written is lost: a log must not stop a service.
+//! A line that cannot be written within a second is lost: a log must not stop a service.
 
 mod line;
+mod standard;
 mod syslog;
 mod websocketd;
 

@@ -136,11 +136,11 @@ fn advance_goes_over_several_nodes() {
     assert_eq!(queue.slices().len(), 4);
     queue.advance(2 * NODE_LEN + 5);
     assert_eq!(queue.nodes.len(), 2);
-    assert_eq!(queue.front(), &bytes[2 * NODE_LEN + 5..3 * NODE_LEN]);
+    assert_eq!(*queue.slices()[0], bytes[2 * NODE_LEN + 5..3 * NODE_LEN]);
     assert_eq!(drain(&mut queue), bytes[2 * NODE_LEN + 5..]);
     queue.advance(1);
     assert!(queue.is_empty());
-    assert!(queue.front().is_empty());
+    assert!(queue.slices().is_empty());
 }
 
 #[test]

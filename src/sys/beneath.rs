@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 
-use super::retry;
+use super::{errno, retry};
 
 /// How often a lookup is begun again that somebody's renaming has disturbed.
 const MAX_ATTEMPTS: u32 = 8;
@@ -103,10 +103,6 @@ fn open_one(directory: &impl AsFd, name: &OsStr, flags: OFlag) -> nix::Result<Ow
         return Err(Errno::EXDEV);
     }
     retry(|| openat(directory, name, flags, Mode::empty()))
-}
-
-fn errno(error: std::io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or_default())
 }
 
 /// Whether something is a directory, a file, or something else.

@@ -30,6 +30,7 @@ pub(crate) mod terminal;
 pub(crate) mod user;
 
 use std::fmt;
+use std::io;
 
 use nix::errno::Errno;
 
@@ -71,6 +72,11 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
     }
+}
+
+/// The system's reason in an error of the standard library; `EIO` for one that has none.
+pub(crate) fn errno(error: io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 /// `EINTR` is no answer: asks again.

@@ -8,19 +8,18 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 
 use crate::frame::Utf8;
 use crate::handshake::key;
 use crate::log;
-use crate::sys::Error;
 use crate::sys::child::{self, End};
 use crate::sys::fd;
 use crate::sys::heap;
 use crate::sys::pages::give_back_unused;
 use crate::sys::signal::{self, Signals};
 use crate::sys::table::Table;
+use crate::sys::{self, Error};
 
 mod accept;
 mod clients;
@@ -91,9 +90,8 @@ impl<'c> Listener<'c> {
         let orphaned = "what services leave behind";
         child::adopt_orphans()
             .map_err(|errno| Error::new("become the parent of", orphaned, errno))?;
-        let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
-        let poll =
-            Poll::new().map_err(|error| Error::new("wait for", "connections", errno(error)))?;
+        let failed = |error| Error::new("wait for", "connections", sys::errno(error));
+        let poll = Poll::new().map_err(failed)?;
         let mut ready = Table::new();
         for (number, socket) in sockets.iter().enumerate() {
             ready.push(false)?;
@@ -181,7 +179,6 @@ impl<'c> Listener<'c> {
             self.orphans.climb(now);
             self.spare.look_at_clock(now);
             if self.sockets.is_empty() && self.is_alone() {
-                self.life.end();
                 return Ok(Leave::Stopped);
             }
             if self.pause.is_over(now) {
@@ -278,6 +275,7 @@ impl<'c> Listener<'c> {
         let handover = Handover {
             sessions: self.clients.words(),
             noted: self.clients.noted(),
+            orphans: self.orphans.words(Instant::now()),
             ..Handover::default()
         };
         let sockets: Vec<_> = self.sockets.iter().map(AsFd::as_fd).collect();

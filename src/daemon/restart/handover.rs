@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 
 use crate::daemon::inherit;
 use crate::daemon::socket_file::Identity;
-use crate::sys::{Error, exec, fd};
+use crate::sys::{Error, errno, exec, fd};
 
 use super::VARIABLE;
 
@@ -29,6 +29,8 @@ pub(in crate::daemon) struct Handover {
     pub(in crate::daemon) sessions: Vec<(Pid, String)>,
     /// Where their services are noted: the numbers of their slots.
     pub(in crate::daemon) noted: Vec<(Pid, usize)>,
+    /// The process groups of services that nobody else looks after, and a line of words on each.
+    pub(in crate::daemon) orphans: Vec<(Pid, String)>,
     /// How many there were since the first start.
     pub(in crate::daemon) served: u64,
     /// How long ago that was.
@@ -61,7 +63,6 @@ impl Written {
     pub(super) fn new(handover: &Handover) -> nix::Result<Self> {
         let fd = memfd_create("websockd-restart", MFdFlags::MFD_CLOEXEC)?;
         let mut file = File::from(fd);
-        let errno = |error: std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
         file.write_all(handover.text().as_bytes()).map_err(errno)?;
         file.rewind().map_err(errno)?;
         Ok(Self(file))
@@ -91,7 +92,7 @@ pub(in crate::daemon) fn take() -> Result<Option<Taken>, Error> {
     let mut file = File::from(fd::take_passed(end).map_err(failed)?);
     let mut text = String::new();
     file.read_to_string(&mut text)
-        .map_err(|_| failed(Errno::EIO))?;
+        .map_err(|error| failed(errno(error)))?;
     let handover = Handover::parse(&text);
     let mut behind = end..;
     let mut next = || behind.next().map(|number| fd::take_passed(number + 1));
@@ -114,6 +115,9 @@ impl Handover {
         }
         for (pid, slot) in &self.noted {
             let _infallible = writeln!(text, "slot {pid} {slot}");
+        }
+        for (group, words) in &self.orphans {
+            let _infallible = writeln!(text, "orphan {group} {words}");
         }
         if self.to_syslog {
             text.push_str("to-syslog\n");
@@ -139,14 +143,9 @@ impl Handover {
                 "lasted" => {
                     handover.lasted = Duration::from_millis(rest.parse().unwrap_or(0));
                 }
-                "session" => {
-                    let (pid, words) = rest.split_once(' ').unwrap_or((rest, ""));
-                    let pid = pid.parse().ok().map(Pid::from_raw);
-                    handover
-                        .sessions
-                        .extend(pid.map(|pid| (pid, words.to_owned())));
-                }
+                "session" => handover.sessions.extend(described(rest)),
                 "slot" => handover.noted.extend(noted(rest)),
+                "orphan" => handover.orphans.extend(described(rest)),
                 "to-syslog" => handover.to_syslog = true,
                 "pid-file" => handover.has_pid_file = true,
                 "slots" => handover.has_slots = true,
@@ -156,6 +155,11 @@ impl Handover {
         }
         handover
     }
+}
+
+fn described(line: &str) -> Option<(Pid, String)> {
+    let (pid, words) = line.split_once(' ').unwrap_or((line, ""));
+    Some((Pid::from_raw(pid.parse().ok()?), words.to_owned()))
 }
 
 fn noted(words: &str) -> Option<(Pid, usize)> {
@@ -181,6 +185,7 @@ mod tests {
                 .map(|(pid, words)| (Pid::from_raw(pid), words.to_owned()))
                 .into(),
             noted: vec![(Pid::from_raw(7), 3)],
+            orphans: vec![(Pid::from_raw(8), "15 1500".to_owned())],
             served: 12,
             lasted: Duration::from_millis(1234),
             to_syslog: true,

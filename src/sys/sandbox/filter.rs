@@ -48,6 +48,8 @@ const RULES: &[(c_long, Rule)] = &[
     (libc::SYS_kill, Rule::OfGroup),
     (libc::SYS_epoll_ctl, Rule::Always),
     (libc::SYS_getpid, Rule::Always),
+    // The log asks whether there is room for it.
+    (libc::SYS_pselect6, Rule::Always),
     (libc::SYS_exit_group, Rule::Always),
     (libc::SYS_clock_gettime, Rule::Always),
     (libc::SYS_brk, Rule::Always),

@@ -13,6 +13,8 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
+use crate::sys::errno;
+
 use super::certificate::Certificate;
 
 /// What a file was to hold.
@@ -175,10 +177,7 @@ pub(super) fn certificates(
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Reason> {
-    fs::read(file).map_err(|error| {
-        let errno = error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw);
-        Reason::Unreadable(errno)
-    })
+    fs::read(file).map_err(|error| Reason::Unreadable(errno(error)))
 }
 
 /// The first private key of a file: PKCS#8, PKCS#1 or SEC1.
