@@ -34,9 +34,9 @@ pub struct Part<'a> {
     pub remaining: u64,
 }
 
+/// What a frame that has begun goes on with.
 #[derive(Clone, Copy, Debug)]
 enum Expect {
-    FirstByte,
     SecondByte {
         is_final: bool,
         opcode: Opcode,
@@ -74,7 +74,7 @@ struct Frame {
 /// A frame whose payload is next.
 struct Begun {
     frame: Frame,
-    /// Whether none of the payload was asked for before.
+    /// Whether no part of it has been returned.
     is_first: bool,
     /// Bytes of payload to come.
     remaining: u64,
@@ -99,7 +99,8 @@ impl Input<'_> {
 pub struct Decoder {
     /// Whether the peer masks: it is a client.
     expects_masked: bool,
-    expect: Expect,
+    /// `None` between frames.
+    expect: Option<Expect>,
 }
 
 impl Decoder {
@@ -107,20 +108,20 @@ impl Decoder {
     pub fn new(role: Role) -> Self {
         Self {
             expects_masked: role == Role::Server,
-            expect: Expect::FirstByte,
+            expect: None,
         }
     }
 
     /// Whether the last frame is complete: an end of the stream would be between frames.
     pub fn is_between_frames(&self) -> bool {
-        matches!(self.expect, Expect::FirstByte)
+        self.expect.is_none()
     }
 
     /// Decodes up to the end of the first frame in `input`.
     ///
     /// `input` is whatever came after the bytes of earlier calls. Returns the part of one frame that it
     /// begins with, its payload unmasked in place, and the rest of `input`, which is the next call's;
-    /// `None` when the bytes ended within a header, all of them taken.
+    /// `None` when the bytes ended within a header, all of them taken, or there were none.
     ///
     /// A frame's first part is returned as soon as its header is complete, so that its length can be
     /// judged before its payload comes.
@@ -137,10 +138,9 @@ impl Decoder {
         input: &'a mut [u8],
     ) -> Result<(Option<Part<'a>>, &'a mut [u8]), Violation> {
         let mut input = Input { rest: input };
-        let begun = if self.is_between_frames() {
-            self.first_byte(&mut input)?
-        } else {
-            self.resume(&mut input)?
+        let begun = match self.expect {
+            None => self.first_byte(&mut input)?,
+            Some(expect) => self.resume(expect, &mut input)?,
         };
         Ok(match begun {
             Some(begun) => self.take_payload(begun, input.rest),
@@ -150,12 +150,16 @@ impl Decoder {
 
     /// Goes on with a frame that an earlier call left unfinished.
     #[inline(never)]
-    fn resume(&mut self, input: &mut Input<'_>) -> Result<Option<Begun>, Violation> {
+    fn resume(
+        &mut self,
+        expect: Expect,
+        input: &mut Input<'_>,
+    ) -> Result<Option<Begun>, Violation> {
         if input.rest.is_empty() {
             return Ok(None);
         }
-        match mem::replace(&mut self.expect, Expect::FirstByte) {
-            Expect::FirstByte => self.first_byte(input),
+        self.expect = None;
+        match expect {
             Expect::SecondByte { is_final, opcode } => self.second_byte(is_final, opcode, input),
             Expect::Length { frame, missing, of } => self.length(frame, missing, of, input),
             Expect::Key { frame, missing } => Ok(self.key(frame, missing, input)),
@@ -170,7 +174,7 @@ impl Decoder {
     #[inline(always)]
     fn first_byte(&mut self, input: &mut Input<'_>) -> Result<Option<Begun>, Violation> {
         let Some(byte) = input.next() else {
-            return Ok(self.wait(Expect::FirstByte));
+            return Ok(None);
         };
         // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
         // (5.2)
@@ -195,7 +199,7 @@ impl Decoder {
         input: &mut Input<'_>,
     ) -> Result<Option<Begun>, Violation> {
         let Some(byte) = input.next() else {
-            return Ok(self.wait(Expect::SecondByte { is_final, opcode }));
+            return Ok(self.store(Expect::SecondByte { is_final, opcode }));
         };
         let is_masked = byte & 0x80 != 0;
         // "The server MUST close the connection upon receiving a frame that is not masked. […] A client
@@ -241,7 +245,7 @@ impl Decoder {
     ) -> Result<Option<Begun>, Violation> {
         while missing > 0 {
             let Some(byte) = input.next() else {
-                return Ok(self.wait(Expect::Length { frame, missing, of }));
+                return Ok(self.store(Expect::Length { frame, missing, of }));
             };
             // "the most significant bit MUST be 0" (5.2)
             if missing == 8 && byte & 0x80 != 0 {
@@ -267,7 +271,7 @@ impl Decoder {
     fn key(&mut self, mut frame: Frame, mut missing: u8, input: &mut Input<'_>) -> Option<Begun> {
         while missing > 0 {
             let Some(byte) = input.next() else {
-                return self.wait(Expect::Key { frame, missing });
+                return self.store(Expect::Key { frame, missing });
             };
             frame.key = frame.key << 8 | u32::from(byte);
             missing -= 1;
@@ -279,12 +283,13 @@ impl Decoder {
         })
     }
 
-    /// Stores what is awaited until more bytes come.
-    // Never inlined: a header that comes at once passes by, and keeps its registers.
+    /// Stores what a frame goes on with: of its payload, nothing has come.
+    // Never inlined: a frame that comes at once passes by, and keeps its registers. To one that comes in
+    // pieces a call is little beside a piece.
     #[cold]
     #[inline(never)]
-    fn wait(&mut self, expect: Expect) -> Option<Begun> {
-        self.expect = expect;
+    fn store(&mut self, expect: Expect) -> Option<Begun> {
+        self.expect = Some(expect);
         None
     }
 
@@ -306,7 +311,7 @@ impl Decoder {
         let is_ascii = key.is_some_and(|key| mask::apply(mask::turn(key, done), bytes));
         let remaining = awaited - u64::try_from(count).unwrap_or(awaited);
         if remaining > 0 {
-            self.wait(Expect::Payload { frame, remaining });
+            self.store(Expect::Payload { frame, remaining });
         }
         let header = Header {
             is_final: frame.is_final,

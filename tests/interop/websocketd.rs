@@ -126,6 +126,7 @@ const MORE: &[&str] = &[
     "TCPLOCALPORT",
     "TCPREMOTEIP",
     "TCPREMOTEPORT",
+    "WEBSOCKET_PROTOCOL",
 ];
 
 /// Which of two servers it is, which request of theirs: never the same.
