@@ -74,6 +74,13 @@ impl Ending {
 
     /// There was a connection. `is_watched`: a person sits before it, to whom every end is told.
     pub(super) fn of_outcome(outcome: &Outcome, is_watched: bool) -> Self {
+        if let Some(errno) = outcome.unwritten {
+            return Self {
+                status: LOST,
+                failure: Some(format!("cannot write output: {}", errno.desc())),
+                ..Self::stopped()
+            };
+        }
         let code = outcome.code;
         let is_orderly = matches!(
             code,

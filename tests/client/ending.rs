@@ -1,6 +1,6 @@
 //! How it ends: whose end it is, what is still said, and what the exit status tells.
 
-use std::fs::{File, Permissions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -215,6 +215,20 @@ fn a_reader_that_has_gone_ends_it_without_a_word() {
     drop(reader);
     let ended = websock.ended();
     assert_eq!((ended.status, &*ended.said), (Some(0), ""));
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let server = Server::cat(&[]);
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut websock = Websock::start_with(&["-e", &url(&server)], |command| {
+        command.stdout(full);
+    });
+    websock.put("hello\n");
+    websock.end_input();
+    let ended = websock.ended();
+    let said = "websock: cannot write output: No space left on device\n";
+    assert_eq!((ended.status, &*ended.said), (Some(111), said));
 }
 
 // -- a program

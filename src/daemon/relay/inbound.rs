@@ -54,6 +54,8 @@ pub(super) struct Inbound {
     sink: Option<Sink>,
     /// No more is coming: the sink is closed when the queue is empty.
     is_ended: bool,
+    /// Why what came cannot be written.
+    pub(super) error: Option<Errno>,
     pub(super) traffic: Traffic,
 }
 
@@ -70,6 +72,7 @@ impl Inbound {
                 is_writable: true,
             }),
             is_ended: false,
+            error: None,
             traffic: Traffic::default(),
         }
     }
@@ -184,8 +187,9 @@ impl Inbound {
         };
         match written {
             Ok(written) => self.queue.push(&batch, written),
-            Err(_) => {
+            Err(errno) => {
                 heard.undelivered |= !batch.is_empty();
+                self.note_error(errno);
                 self.sink = None;
             }
         }
@@ -207,14 +211,22 @@ impl Inbound {
                     progress |= written > 0;
                     self.queue.advance(written);
                 }
-                Err(_) => {
+                Err(errno) => {
                     heard.undelivered = true;
+                    self.note_error(errno);
                     self.abandon();
                 }
             }
         }
         self.close_when_done();
         progress
+    }
+
+    /// A reader that has gone wants no more of it, which is no failure.
+    fn note_error(&mut self, errno: Errno) {
+        if errno != Errno::EPIPE {
+            self.error.get_or_insert(errno);
+        }
     }
 
     fn close_when_done(&mut self) {

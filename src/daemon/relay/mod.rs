@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
@@ -84,6 +85,8 @@ pub(crate) struct Outcome {
     pub(crate) is_stopped: bool,
     /// How the connection was lost, if it was before the peer had closed.
     pub(crate) loss: Option<String>,
+    /// Why what came cannot be written, unless nobody reads it any more.
+    pub(crate) unwritten: Option<Errno>,
     /// What of a source that is no program's is left to who reads on.
     pub(crate) rest: Rest,
 }
@@ -397,6 +400,7 @@ impl Relay {
             has_peer_closed: self.connection.peer_close().is_some(),
             is_stopped: self.is_stopped,
             loss: self.loss,
+            unwritten: self.inbound.error,
             rest: self.outbound.into_rest(),
         }
     }
