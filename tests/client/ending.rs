@@ -218,6 +218,32 @@ fn a_reader_that_has_gone_ends_it_without_a_word() {
 }
 
 #[test]
+fn what_a_server_closes_with_counts_though_all_is_said() {
+    let host = Host::new();
+    let mut websock = Websock::start(&["-e", &host.url("/")]);
+    let mut guest = host.welcome();
+    websock.end_input();
+    assert_eq!(guest.frame().payload, 1000_u16.to_be_bytes());
+    guest.send_close(1011, "database is gone");
+    let ended = websock.ended();
+    let said = "closed 1011: database is gone\n";
+    assert_eq!((ended.status, &*ended.said), (Some(1), said));
+}
+
+#[test]
+fn what_a_server_does_wrong_counts_though_all_is_said() {
+    let host = Host::new();
+    let mut websock = Websock::start(&["-e", "--max-message", "2", &host.url("/")]);
+    let mut guest = host.welcome();
+    websock.end_input();
+    assert_eq!(guest.frame().payload, 1000_u16.to_be_bytes());
+    guest.send_frame(0x81, "abc");
+    let ended = websock.ended();
+    let said = "closed 1009: message too big\n";
+    assert_eq!((ended.status, &*ended.said), (Some(1), said));
+}
+
+#[test]
 fn output_that_cannot_be_written_is_a_failure() {
     let server = Server::cat(&[]);
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();

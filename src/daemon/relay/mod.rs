@@ -271,7 +271,9 @@ impl Relay {
         let (heard, fault) = self.inbound.step(&mut self.peer, &mut self.connection);
         self.heed(heard, now);
         if let Some(fault) = fault {
-            self.answer(Goodbye::new(fault.close_code(), fault.to_string()), now);
+            let goodbye = Goodbye::new(fault.close_code(), fault.to_string());
+            self.end_as(goodbye.clone());
+            self.answer(goodbye, now);
         }
         let mut progress = heard.progress;
         if self.peer.is_broken {

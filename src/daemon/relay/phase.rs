@@ -66,8 +66,18 @@ impl Relay {
             code,
             reason: String::new(),
         };
-        self.ending.get_or_insert(Goodbye { code, reason });
+        self.end_as(Goodbye { code, reason });
         self.answer(echo, now);
+    }
+
+    /// The peer's part decides how it has ended, be it that all was said before: "the first Close control
+    /// frame received" (7.1.5). Why we would not hear it any more has been told otherwise.
+    pub(super) fn end_as(&mut self, goodbye: Goodbye) {
+        if matches!(self.phase, Phase::Hearing { .. }) {
+            self.ending = Some(goodbye);
+        } else {
+            self.ending.get_or_insert(goodbye);
+        }
     }
 
     /// Nothing more is heard from the peer, which is told `goodbye` after a program's answers.
