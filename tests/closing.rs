@@ -288,6 +288,19 @@ fn all_output_comes_before_the_close_however_late_it_is_read() {
 }
 
 #[test]
+fn without_a_grace_what_was_written_before_the_end_still_comes() {
+    let server = Setup::new(&["echo", "all of it"])
+        .options(&["--grace", "0"])
+        .start();
+    // In one of ten the end was known before the output.
+    for _ in 0..200 {
+        let mut peer = server.open("/");
+        peer.expect_text("all of it");
+        peer.expect_close(1000);
+    }
+}
+
+#[test]
 fn output_that_waits_for_the_client_takes_no_processor_time() {
     const WHILE: Duration = Duration::from_secs(1);
     let (session, _peer, ..) = ended_unread("0");

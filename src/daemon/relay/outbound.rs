@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::num::NonZeroUsize;
 
 use mio::event::Event;
@@ -35,6 +36,8 @@ struct Source {
     /// Nobody holds the other end: the end of the stream is behind what can still be read, and is not
     /// announced again.
     has_ended: bool,
+    /// What is in it is the end, whoever holds the other end.
+    is_given_up: bool,
 }
 
 #[derive(Debug)]
@@ -75,6 +78,7 @@ impl Outbound {
                 pipe,
                 is_readable: false,
                 has_ended: false,
+                is_given_up: false,
             }),
             is_mute: false,
             is_skipping: false,
@@ -221,22 +225,17 @@ impl Outbound {
         self.source.as_ref().map(|source| &source.pipe)
     }
 
-    /// What is still said is not waited for, such as by who holds the output of a service open that
-    /// has ended. Whether it was open.
-    pub(super) fn close_source(&mut self) -> bool {
-        match &mut self.source {
-            Some(source) => match &mut source.pipe {
-                Pipe::Tagged(both) => {
-                    // A record that was begun is ended.
-                    source.is_readable = true;
-                    both.close()
-                }
-                Pipe::Plain(_) => {
-                    self.source = None;
-                    true
-                }
-            },
-            None => false,
+    /// What has been said is still read, no more is waited for: by who holds the output of a service open
+    /// that has ended. Whether it was waited for.
+    pub(super) fn give_up_source(&mut self) -> bool {
+        let Some(source) = &mut self.source else {
+            return false;
+        };
+        source.is_readable = true;
+        match &mut source.pipe {
+            // A record that was begun is ended.
+            Pipe::Tagged(both) => both.close(),
+            Pipe::Plain(_) => !mem::replace(&mut source.is_given_up, true),
         }
     }
 
@@ -253,9 +252,9 @@ impl Outbound {
             Ok(Filled::Ended) => self.source = None,
             Ok(filled) => {
                 let may_have_more = source.pipe.has_more(filled == Filled::Some);
-                source.is_readable = may_have_more || source.has_ended;
+                source.is_readable = may_have_more || source.has_ended || source.is_given_up;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !source.is_given_up => {
                 source.is_readable = false;
                 return false;
             }

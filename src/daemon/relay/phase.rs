@@ -210,7 +210,7 @@ impl Relay {
     /// that has changed anything.
     fn lose_patience(&mut self, now: Instant) -> bool {
         let is_over = self.patience().is_some_and(|until| now >= until);
-        is_over && self.outbound.close_source()
+        is_over && self.outbound.give_up_source()
     }
 
     /// Until when somebody is heard to whom a program that has ended has left its output. What the program
