@@ -334,6 +334,16 @@ fn what_a_raw_service_writes_is_binary_unaltered() {
 }
 
 #[test]
+fn what_a_raw_service_writes_at_once_is_one_message() {
+    let server = Server::sh(&["--record", "raw"], "read -r len; head -c $len /dev/zero");
+    for len in [1, 1023, 1024, 1025, 4096] {
+        let mut peer = server.open("/");
+        peer.send_binary(format!("{len}\n"));
+        assert_eq!(peer.message().payload.len(), len);
+    }
+}
+
+#[test]
 fn what_a_raw_service_writes_leaves_at_once() {
     let server = Server::sh(&["-b"], "printf prompt; read go; printf ok");
     let mut peer = server.open("/");

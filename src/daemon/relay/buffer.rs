@@ -65,21 +65,36 @@ impl Buffer {
         count == self.max_len.get()
     }
 
-    /// Has `read` append to what is unread.
+    /// Has `read` append to what is unread. Where a small buffer was all the room there was, the large one is
+    /// filled as well: what was written at once is had at once.
     pub(super) fn fill(
         &mut self,
-        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+        read: &mut dyn FnMut(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<Filled> {
         self.make_room()?;
+        let is_small = matches!(self.memory, Memory::Small(_));
+        let filled = self.fill_room(read)?;
+        if !is_small || filled != Filled::Some {
+            return Ok(filled);
+        }
+        self.grow()?;
+        match self.fill_room(read) {
+            // It is behind what there is.
+            Ok(Filled::Ended) => Ok(Filled::Some),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Filled::All),
+            outcome => outcome,
+        }
+    }
+
+    fn fill_room(
+        &mut self,
+        read: &mut dyn FnMut(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<Filled> {
         let end = self.end;
         let room = self.memory.bytes().get_mut(end..).unwrap_or_default();
         let asked = room.len();
         let count = read(room)?;
         self.end += count.min(asked);
-        if count == asked && asked > 0 {
-            // There is more where this came from.
-            self.grow()?;
-        }
         Ok(match count {
             0 => Filled::Ended,
             count if count < asked => Filled::All,

@@ -248,7 +248,7 @@ impl Outbound {
         if self.buffer.is_filled_by(unread) {
             return false;
         }
-        match self.buffer.fill(|room| Ok(source.pipe.read(room)?)) {
+        match self.buffer.fill(&mut |room| Ok(source.pipe.read(room)?)) {
             Ok(Filled::Ended) => self.source = None,
             Ok(filled) => {
                 let may_have_more = source.pipe.has_more(filled == Filled::Some);

@@ -61,7 +61,7 @@ impl Peer {
     /// Reads into `buffer`; `None` if there is nothing, or nothing any more.
     pub(super) fn read(&mut self, buffer: &mut Buffer) -> Option<Filled> {
         let transport = self.transport.as_mut()?;
-        match buffer.fill(|room| transport.read(room)) {
+        match buffer.fill(&mut |room| transport.read(room)) {
             Ok(filled) => {
                 // The transport knows whether it is empty; the end may still be behind that.
                 self.is_readable = transport.has_more(filled == Filled::Some) || self.has_ended;
