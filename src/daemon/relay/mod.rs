@@ -277,8 +277,7 @@ impl Relay {
         }
         let mut progress = heard.progress;
         if self.peer.is_broken {
-            self.outbound.mute();
-            self.outbound.drop_queue();
+            self.fall_silent();
         }
         match self.outbound.step(&mut self.peer, &mut self.connection) {
             Ok(moved) => {

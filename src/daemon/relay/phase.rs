@@ -82,7 +82,6 @@ impl Relay {
 
     /// Nothing more is heard from the peer, which is told `goodbye` after a program's answers.
     pub(super) fn answer(&mut self, goodbye: Goodbye, now: Instant) {
-        self.ending.get_or_insert_with(|| goodbye.clone());
         match self.phase {
             Phase::Open => {
                 let grace = self.program.map_or(Duration::ZERO, |_| self.settings.grace);
@@ -112,6 +111,12 @@ impl Relay {
         self.outbound.close(&mut self.connection, &goodbye);
         self.ending.get_or_insert(goodbye);
         self.leave_source();
+    }
+
+    /// Nothing can be told the peer any more.
+    pub(super) fn fall_silent(&mut self) {
+        self.leave_source();
+        self.outbound.drop_queue();
     }
 
     /// What is not for us is left to who reads it next; what a program says is for nobody else.
@@ -153,8 +158,7 @@ impl Relay {
             self.loss = Some(goodbye.reason.clone());
         }
         self.ending.get_or_insert(goodbye);
-        self.leave_source();
-        self.outbound.drop_queue();
+        self.fall_silent();
         self.inbound.end();
         self.ladder.start(now);
         self.peer.close();
